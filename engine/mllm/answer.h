@@ -1,0 +1,53 @@
+// What the house produces: an answer, where it came from, and how sure it is.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+
+namespace saccade {
+
+enum class AnswerSource { edge, edge_draft, cloud, cloud_verified };
+
+constexpr const char *to_string(AnswerSource source) {
+  switch (source) {
+    case AnswerSource::edge: return "edge";
+    case AnswerSource::edge_draft: return "edge-draft";
+    case AnswerSource::cloud: return "cloud";
+    case AnswerSource::cloud_verified: return "cloud-verified";
+  }
+  return "unknown";
+}
+
+// How long each stage took on the way to an answer. `capture_to_answer` is what a user waits:
+// from the newest frame's arrival in the element until the answer left it.
+struct AnswerTimings {
+  Duration queued{};
+  Duration encode{};
+  Duration prefill{};
+  Duration decode{};
+  Duration capture_to_answer{};
+};
+
+struct Answer {
+  std::uint64_t id = 0;       // of the segment that was answered; counts up from 1 per element
+  std::string question;
+  std::string text;           // UTF-8, no surrounding white space; may be empty when the model ends at once
+  std::vector<float> token_log_probabilities;  // natural logarithm, one per generated token
+  float confidence = 0;       // [0, 1]; geometric mean of the token probabilities
+  AnswerSource source = AnswerSource::edge;
+  StreamInterval about;       // the pts interval that it speaks of
+  AnswerTimings timings;
+  int visual_tokens_seen = 0;
+  int visual_tokens_kept = 0;
+  bool truncated = false;     // stopped at max-tokens, not at the model's own end
+  std::optional<std::uint64_t> supersedes;     // id of the earlier answer that this one corrects
+};
+
+// Geometric mean of the probabilities, in [0, 1]; 0 for no tokens.
+float confidence_of(const std::vector<float> &token_log_probabilities);
+
+}  // namespace saccade

@@ -1,0 +1,108 @@
+// The custom events that our elements exchange. Each is an ordinary GstEvent with a GstStructure, so
+// that queues, tees and foreign elements carry it, and a Python script can read it.
+// Builders return a new reference that the caller owns; parsers return nothing when the event is
+// not of that name or is malformed.
+//
+//   upstream, out of band (GST_EVENT_CUSTOM_UPSTREAM)
+//     saccade/committed   {stream s, frame u64, patches bytes, consumer s}  the encoder has this frame now
+//     saccade/dropped     {stream s, frame u64, consumer s, reason s}       it never will
+//     saccade/load        {utilisation d, queue-level u}                    how busy the model is
+//     saccade/link-state  {up b, round-trip-ms d, throughput d, reason s}   of the cloud link
+//     saccade/answer      {owner s, id u64, text s, confidence d, verified b, status s, reason s}
+//   downstream, serialized (GST_EVENT_CUSTOM_DOWNSTREAM), on the offload pad
+//     saccade/segment-begin   {owner s, id u64, question s, start u64, end u64}
+//     saccade/segment-draft   {owner s, id u64, text s, confidence d}
+//     saccade/segment-cancel  {owner s, id u64, reason s}
+// and one custom query, downstream:
+//     saccade/patch-grid      {rows i, columns i}    answered by the next encoder
+#pragma once
+
+#include <gst/gst.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/patch_grid.h"
+#include "base/time.h"
+
+namespace saccade::gst {
+
+struct Committed {
+  std::string stream;         // stream-id of the pad that the frame came in on
+  std::uint64_t frame = 0;    // MasReport::frame
+  PatchMap patches;           // 255 = encoded; empty = all of them
+  std::string consumer;       // name of the element that encoded
+};
+GstEvent *new_committed(const Committed &event);
+std::optional<Committed> parse_committed(GstEvent *event);
+
+struct Dropped {
+  std::string stream;
+  std::uint64_t frame = 0;
+  std::string consumer;
+  std::string reason;
+};
+GstEvent *new_dropped(const Dropped &event);
+std::optional<Dropped> parse_dropped(GstEvent *event);
+
+struct Load {
+  double utilisation = 0;   // [0, 1], share of the last second that the worker was busy
+  unsigned queue_level = 0;
+};
+GstEvent *new_load(const Load &event);
+std::optional<Load> parse_load(GstEvent *event);
+
+struct LinkState {
+  bool up = false;
+  double round_trip_ms = 0;
+  double throughput = 0;    // bytes per second, 0 = unknown
+  std::string reason;
+};
+GstEvent *new_link_state(const LinkState &event);
+std::optional<LinkState> parse_link_state(GstEvent *event);
+
+struct CloudAnswer {
+  std::string owner;        // GST_OBJECT_NAME of the localmllm that asked
+  std::uint64_t id = 0;
+  std::string text;
+  double confidence = 0;
+  bool verified = false;    // the cloud confirmed the draft, word for word
+  bool ok = true;           // false: no answer will come; `reason` says why
+  std::string reason;
+};
+GstEvent *new_cloud_answer(const CloudAnswer &event);
+std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event);
+
+struct SegmentBegin {
+  std::string owner;
+  std::uint64_t id = 0;
+  std::string question;
+  StreamInterval about;
+};
+GstEvent *new_segment_begin(const SegmentBegin &event);
+std::optional<SegmentBegin> parse_segment_begin(GstEvent *event);
+
+struct SegmentDraft {
+  std::string owner;
+  std::uint64_t id = 0;
+  std::string text;
+  double confidence = 0;
+};
+GstEvent *new_segment_draft(const SegmentDraft &event);
+std::optional<SegmentDraft> parse_segment_draft(GstEvent *event);
+
+struct SegmentCancel {
+  std::string owner;
+  std::uint64_t id = 0;
+  std::string reason;
+};
+GstEvent *new_segment_cancel(const SegmentCancel &event);
+std::optional<SegmentCancel> parse_segment_cancel(GstEvent *event);
+
+// Asks downstream of `src` for the encoder's grid; empty when nobody answers.
+std::optional<PatchGrid> query_patch_grid(GstPad *src);
+// For encoders: true when `query` was saccade/patch-grid and has been answered.
+bool answer_patch_grid(GstQuery *query, const PatchGrid &grid);
+
+}  // namespace saccade::gst

@@ -1,0 +1,45 @@
+// The metas that travel between our elements, and with anybody else's in between (DESIGN §1).
+// MAS, segment and answer are custom metas (a GstStructure each, readable from every binding);
+// tokens are a C meta that holds a shared, immutable TokenSet and stays in this process.
+// All functions may be called from any thread; registration happens once, on first use.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "sparsity/mas_report.h"
+#include "tokens/token_set.h"
+
+namespace saccade::gst {
+
+// Custom meta names. "SaccadeMasMeta" is bound to the picture's geometry (tags video,size): scaling
+// keeps it, cropping and flipping drop it. The other two are bound to time only.
+inline constexpr const char *kMasMetaName = "SaccadeMasMeta";
+inline constexpr const char *kSegmentMetaName = "SaccadeSegmentMeta";
+inline constexpr const char *kAnswerMetaName = "SaccadeAnswerMeta";
+
+void register_metas();  // idempotent; called by the plugin's init and by tests
+
+// MAS. `buffer` must be writable. reports of several gates: the last one wins.
+void set_mas(GstBuffer *buffer, const MasReport &report);
+std::optional<MasReport> get_mas(GstBuffer *buffer);  // empty when there is none or it is malformed
+
+// Sampling reason and other small facts go into the same structure; null when there is none yet.
+GstStructure *ensure_mas_structure(GstBuffer *buffer);
+
+// Tokens.
+void set_tokens(GstBuffer *buffer, SharedTokens tokens);
+SharedTokens get_tokens(GstBuffer *buffer);  // null when there are none
+
+// A segment's buffer on the offload pad.
+struct SegmentInfo {
+  std::uint64_t id = 0;   // the segment, counts up from 1 per localmllm
+  unsigned index = 0;     // of this frame within the segment
+  bool final = true;      // no more frames follow
+};
+void set_segment(GstBuffer *buffer, const SegmentInfo &info);
+std::optional<SegmentInfo> get_segment(GstBuffer *buffer);
+
+}  // namespace saccade::gst
