@@ -1,6 +1,7 @@
 #include "common/metas.h"
 
-#include <algorithm>
+#include <gst/video/video.h>
+
 #include <mutex>
 #include <string>
 
