@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# Builds llama.cpp once into a cache and prints the folder that holds its lib/, include/ and bin/.
+#
+#   provide_llama.sh libraries [CMAKE OPTION...]   libllama, libmtmd, ggml
+#   provide_llama.sh tools [CMAKE OPTION...]       the same and llama-mtmd-cli, which only tests need
+#
+# Environment: CC, CXX; SACCADE_LLAMA_SOURCE, a source tree to use in place of the pinned release;
+# SACCADE_CACHE, the cache's folder (default ~/.cache/saccade, or below XDG_CACHE_HOME).
+# The cache's key is the source, the options, the compiler and the CPU, so a cache may be shared or moved.
+# An interrupted build goes on where it stopped: the finished folder appears by one rename, at the end.
+set -euo pipefail
+
+# The pinned source release: an npm package that carries llama.cpp's git history as a bundle.
+readonly release=v0.5.0
+readonly package=node-llama-cpp@3.22.1
+readonly package_sha512=6e5b488a9b9699cd76dc7eed30880318a4ac4ab866865418795502e3c5d38d55bb5c624988927209d95333343f2e25a83e4183a5c2f816f883a60c3ba9f4e20f
+readonly bundle=package/llama/gitRelease.bundle
+
+readonly cache=${SACCADE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/saccade}
+readonly cc=${CC:-cc} cxx=${CXX:-c++}
+
+say() { echo "llama.cpp: $*" >&2; }
+fail() { say "$*"; exit 1; }
+
+cpu_identity() {
+  # model and instruction sets, which -march=native depends on; not the clock or the number of cores
+  { uname -m; grep -m1 -E '^(model name|CPU part)' /proc/cpuinfo; grep -m1 -E '^(flags|Features)' /proc/cpuinfo; } 2>/dev/null || true
+}
+
+source_identity() {
+  if [[ -z ${SACCADE_LLAMA_SOURCE:-} ]]; then
+    echo "$package_sha512"
+  else
+    find "$SACCADE_LLAMA_SOURCE" -name .git -prune -o -type f -printf '%p %s %T@\n' | sort
+  fi
+}
+
+# fetch_archive FILE: the pinned archive is at FILE and is the right one.
+fetch_archive() {
+  local archive=$1 work
+  if [[ ! -e $archive ]]; then
+    command -v npm >/dev/null ||
+      fail "the command npm is missing, which fetches the source ($package). Install npm, or a llama package."
+    work=$(mktemp -d "$cache/fetch.XXXXXX")
+    say "fetching $package (36 MB) with npm"
+    (cd "$work" && npm pack --silent "$package" >npm.log 2>&1) || {
+      sed 's/^/  /' "$work/npm.log" >&2; rm -rf "$work"
+      fail "npm could not fetch $package. Is there a network, and does 'npm ping' answer?"
+    }
+    mv "$work"/*.tgz "$archive" && rm -rf "$work"
+  fi
+  if ! sha512sum --check --status <<<"$package_sha512  $archive"; then
+    mv "$archive" "$archive.rejected"
+    fail "$archive.rejected is not the pinned $package (its sha512 differs). Run again to fetch it anew."
+  fi
+}
+
+# unpack_source DIR: the pinned release's source tree is at DIR.
+unpack_source() {
+  local source=$1 unpacked=$1.unpacking archive="$cache/${package/@/-}.tgz"
+  [[ -e $source ]] && return
+  command -v git >/dev/null || fail "the command git is missing, which unpacks the source."
+  fetch_archive "$archive"
+  rm -rf "$unpacked" && mkdir -p "$unpacked"
+  tar -xzf "$archive" -C "$unpacked" "$bundle"
+  git clone --quiet "$unpacked/$bundle" "$unpacked/source" 2>"$unpacked/git.log" ||
+    { cat "$unpacked/git.log" >&2; fail "git could not unpack the source. Is the disk full?"; }
+  mv "$unpacked/source" "$source" && rm -rf "$unpacked"
+}
+
+# One line for every 20 steps of ninja's "[done/all] …", so that a log stays readable.
+show_progress() {
+  awk -v what="$1" 'match($0, /^\[[0-9]+\/[0-9]+\]/) {
+      split(substr($0, 2, RLENGTH - 2), step, "/")
+      if (step[1] % 20 == 0 || step[1] == step[2]) { printf "llama.cpp: %s, %d of %d\n", what, step[1], step[2] > "/dev/stderr"; fflush() } }'
+}
+
+# build WHAT TARGET...: the targets are built in $build.
+build() {
+  local what=$1 log=$build.log; shift
+  nice -n 5 cmake --build "$build" --parallel "$(nproc)" --target "$@" 2>&1 | tee -a "$log" | show_progress "$what" || {
+    tail -n 30 "$log" >&2; fail "the build failed (log: $log). The cause stands above; a full disk is the usual one."
+  }
+}
+
+configure() {
+  nice -n 5 cmake -S "$source" -B "$build" "${generator[@]}" "${options[@]}" "$@" >>"$build.log" 2>&1 ||
+    { tail -n 30 "$build.log" >&2; fail "its CMake configuration failed (log: $build.log)."; }
+}
+
+build_libraries() {
+  configure -DLLAMA_BUILD_COMMON=OFF -DLLAMA_BUILD_TOOLS=OFF
+  say "building the libraries, about 3 minutes on 2 cores, once ($prefix)"
+  build "libraries" all
+  rm -rf "$prefix.new"
+  cmake --install "$build" --prefix "$prefix.new" >>"$build.log"
+  mv "$prefix.new" "$prefix"
+}
+
+build_tools() {
+  configure -DLLAMA_BUILD_COMMON=ON -DLLAMA_BUILD_TOOLS=ON
+  say "building llama-mtmd-cli for the conformance tests, about 3 minutes on 2 cores, once"
+  build "llama-mtmd-cli" llama-mtmd-cli
+  mkdir -p "$prefix/bin"
+  # The tool gets the library that only it needs beside it; the rest it shares.
+  cp -a "$build"/bin/libllama-common.so* "$prefix/lib/"
+  cmake -DBUILT="$build/bin/llama-mtmd-cli" -DPLACE="$prefix/bin" -DLIBRARIES="$prefix/lib" -P /dev/stdin <<'END'
+file(COPY ${BUILT} DESTINATION ${PLACE}/new)
+file(RPATH_SET FILE ${PLACE}/new/llama-mtmd-cli NEW_RPATH "\$ORIGIN/../lib")
+file(RENAME ${PLACE}/new/llama-mtmd-cli ${PLACE}/llama-mtmd-cli)
+END
+}
+
+(($# >= 1)) && [[ $1 == libraries || $1 == tools ]] || { sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
+readonly wanted=$1; shift
+options=(
+  -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON "-DCMAKE_INSTALL_RPATH=\$ORIGIN" -DCMAKE_INSTALL_LIBDIR=lib
+  -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF
+  -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_MTMD=ON -DLLAMA_OPENSSL=OFF
+  -DMTMD_VIDEO=OFF -DGGML_OPENMP=OFF "$@")
+key=$({ source_identity; printf '%s\n' "${options[@]}" "${CFLAGS:-}" "${CXXFLAGS:-}" "${LDFLAGS:-}"
+        "$cc" --version; "$cxx" --version; cpu_identity; } | sha256sum | cut -c1-12)
+version=$release; [[ -n ${SACCADE_LLAMA_SOURCE:-} ]] && version=source
+readonly prefix=$cache/llama-$version-$key build=$cache/llama-$version-$key.build
+generator=(); command -v ninja >/dev/null && generator=(-G Ninja)
+options+=("-DCMAKE_C_COMPILER=$cc" "-DCMAKE_CXX_COMPILER=$cxx")
+
+finished() { [[ -e $prefix/lib/libmtmd.so ]] && { [[ $wanted == libraries ]] || [[ -x $prefix/bin/llama-mtmd-cli ]]; }; }
+
+if ! finished; then
+  mkdir -p "$cache" 2>/dev/null || fail "cannot create the cache folder $cache. Set SACCADE_CACHE to one that can be written."
+  exec 9>"$prefix.lock"
+  flock --nonblock 9 || { say "another build is filling the cache, waiting for it"; flock 9; }
+  source=${SACCADE_LLAMA_SOURCE:-$cache/llama-$release.source}
+  [[ -n ${SACCADE_LLAMA_SOURCE:-} ]] || unpack_source "$source"
+  [[ -e $prefix/lib/libmtmd.so ]] || build_libraries
+  finished || build_tools
+fi
+echo "$prefix"
