@@ -1,0 +1,117 @@
+#include "vision/model_pair.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "vision/gguf_check.h"
+#include "vision/llama_handles.h"
+
+namespace saccade {
+namespace {
+
+// The last complaint that llama.cpp logged on this thread: the only place where it says why a load failed.
+thread_local std::string last_complaint;
+
+void keep_complaints(ggml_log_level level, const char *text, void *) {
+  if (level == GGML_LOG_LEVEL_ERROR && text) last_complaint = text;
+}
+
+void start_backend_once() {
+  static const bool started = [] {
+    llama_log_set(keep_complaints, nullptr);
+    mtmd_log_set(keep_complaints, nullptr);
+    llama_backend_init();
+    return true;
+  }();
+  (void)started;
+}
+
+std::string trimmed_complaint() {
+  auto text = last_complaint;
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == '.')) text.pop_back();
+  return text.empty() ? "llama.cpp gave no reason" : text;
+}
+
+// Asked before (ask) and after each node. Wanting only the layers' outputs keeps the graph in a few
+// large pieces; a false after one of them ends the evaluation there.
+bool go_on_encoding(ggml_tensor *node, bool ask, void *user) {
+  auto *impl = static_cast<ModelPair::Impl *>(user);
+  if (ask) return std::strncmp(node->name, "layer_out", 9) == 0;
+  return !impl->encode_stop.stop_requested();
+}
+
+std::string canonical(const std::string &path) {
+  std::error_code error;
+  const auto resolved = std::filesystem::weakly_canonical(path, error);
+  return error ? path : resolved.string();
+}
+
+}  // namespace
+
+int effective_threads(int wanted) {
+  if (wanted > 0) return wanted;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+ModelPair::ModelPair(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ModelPair::~ModelPair() = default;
+
+const ModelFiles &ModelPair::files() const { return impl_->files; }
+
+Result<std::shared_ptr<ModelPair>> ModelPair::open(const ModelFiles &files) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<ModelPair>> loaded;
+  // Checked before the paths are resolved, so that a sentence names what the user typed.
+  if (auto status = check_text_model(files.text); !status.ok()) return status;
+  if (auto status = check_projector(files.mmproj); !status.ok()) return status;
+
+  const ModelFiles resolved{canonical(files.text), canonical(files.mmproj), effective_threads(files.threads)};
+  const auto key = resolved.text + '\n' + resolved.mmproj + '\n' + std::to_string(resolved.threads);
+  const std::lock_guard lock(mutex);
+  if (auto pair = loaded[key].lock()) return pair;
+  auto pair = load(resolved);
+  if (pair.ok()) loaded[key] = pair.value();
+  return pair;
+}
+
+Result<std::shared_ptr<ModelPair>> ModelPair::load(const ModelFiles &files) {
+  start_backend_once();
+  auto impl = std::make_unique<Impl>();
+  impl->files = files;
+
+  last_complaint.clear();
+  auto model_parameters = llama_model_default_params();
+  impl->text.reset(llama_model_load_from_file(files.text.c_str(), model_parameters));
+  if (!impl->text)
+    return Status{StatusKind::corrupt, "cannot load model \"" + files.text + "\": " + trimmed_complaint() +
+                                           ". Download it again or check its sha256."};
+  if (!llama_model_has_decoder(impl->text.get()) || llama_model_is_diffusion(impl->text.get()))
+    return Status{StatusKind::unsupported, "cannot use \"" + files.text + "\": it does not generate text from left to right"};
+
+  last_complaint.clear();
+  auto vision_parameters = mtmd_context_params_default();
+  vision_parameters.use_gpu = true;  // steps aside by itself when ggml was built without a GPU backend
+  vision_parameters.print_timings = false;
+  vision_parameters.n_threads = files.threads;
+  vision_parameters.warmup = false;
+  vision_parameters.cb_eval = go_on_encoding;
+  vision_parameters.cb_eval_user_data = impl.get();
+  impl->vision.reset(mtmd_init_from_file(files.mmproj.c_str(), impl->text.get(), vision_parameters));
+  if (!impl->vision)
+    return Status{StatusKind::corrupt, "cannot load projector \"" + files.mmproj + "\" for \"" + files.text +
+                                           "\": " + trimmed_complaint() + ". Check that the two files belong together."};
+  if (!mtmd_support_vision(impl->vision.get()))
+    return Status{StatusKind::unsupported, "projector \"" + files.mmproj + "\" cannot take pictures"};
+  return std::shared_ptr<ModelPair>(new ModelPair(std::move(impl)));
+}
+
+}  // namespace saccade
