@@ -1,0 +1,88 @@
+#include "tokens/token_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <tuple>
+
+namespace saccade {
+namespace {
+
+std::tuple<float, long, float> reading_key(const TokenPosition &p) { return {p.t, std::lround(p.y), p.x}; }
+
+}  // namespace
+
+Eigen::Map<const RowMatrix> rows_of(const TokenSet &tokens) {
+  return {tokens.values.data(), tokens.count(), tokens.dimension};
+}
+
+RowMatrix unit_rows(const Eigen::Ref<const RowMatrix> &rows) {
+  RowMatrix unit = rows;
+  for (Eigen::Index i = 0; i < unit.rows(); ++i) {
+    if (const float length = unit.row(i).norm(); length > 0) unit.row(i) /= length;
+  }
+  return unit;
+}
+
+int patch_of(const TokenSet &tokens, int i) {
+  if (tokens.grid.count() <= 0) return 0;
+  const auto &p = tokens.positions[static_cast<std::size_t>(i)];
+  const auto y = std::clamp(static_cast<int>(std::lround(p.y)), 0, tokens.grid.rows - 1);
+  const auto x = std::clamp(static_cast<int>(std::lround(p.x)), 0, tokens.grid.columns - 1);
+  return y * tokens.grid.columns + x;
+}
+
+std::vector<int> candidates(const TokenSet &tokens, const KeepRequest &request, int rows) {
+  std::vector<int> taken(static_cast<std::size_t>(tokens.count()));
+  std::iota(taken.begin(), taken.end(), 0);
+  if (request.keep.empty()) return taken;
+
+  const auto wanted = std::stable_partition(taken.begin(), taken.end(), [&](int i) {
+    return request.keep[static_cast<std::size_t>(patch_of(tokens, i))] > 0;
+  });
+  const auto enough = std::max(wanted - taken.begin(), static_cast<std::ptrdiff_t>(rows));
+  taken.resize(static_cast<std::size_t>(enough));
+  std::sort(taken.begin(), taken.end());
+  return taken;
+}
+
+TokenSet select_rows(const TokenSet &tokens, std::vector<int> chosen) {
+  std::sort(chosen.begin(), chosen.end());
+  TokenSet out;
+  out.dimension = tokens.dimension;
+  out.grid = tokens.grid;
+  out.seen = tokens.seen;
+  out.pts = tokens.pts;
+  out.values.reserve(chosen.size() * static_cast<std::size_t>(tokens.dimension));
+  for (const int i : chosen) {
+    const auto row = tokens.row(i);
+    out.values.insert(out.values.end(), row.begin(), row.end());
+    out.positions.push_back(tokens.positions[static_cast<std::size_t>(i)]);
+    out.weights.push_back(tokens.weights[static_cast<std::size_t>(i)]);
+  }
+  sort_reading_order(out);
+  return out;
+}
+
+void sort_reading_order(TokenSet &tokens) {
+  const auto before = [&](int a, int b) {
+    return reading_key(tokens.positions[static_cast<std::size_t>(a)]) <
+           reading_key(tokens.positions[static_cast<std::size_t>(b)]);
+  };
+  std::vector<int> order(tokens.positions.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (std::is_sorted(order.begin(), order.end(), before)) return;
+  std::stable_sort(order.begin(), order.end(), before);
+
+  TokenSet sorted = tokens;
+  sorted.values.clear();
+  for (std::size_t to = 0; to < order.size(); ++to) {
+    const auto row = tokens.row(order[to]);
+    sorted.values.insert(sorted.values.end(), row.begin(), row.end());
+    sorted.positions[to] = tokens.positions[static_cast<std::size_t>(order[to])];
+    sorted.weights[to] = tokens.weights[static_cast<std::size_t>(order[to])];
+  }
+  tokens = std::move(sorted);
+}
+
+}  // namespace saccade

@@ -1,0 +1,33 @@
+// What the compressors share: rows as Eigen sees them, and choosing some of them.
+#pragma once
+
+#include <Eigen/Core>
+#include <vector>
+
+#include "tokens/compressor.h"
+#include "tokens/token_set.h"
+
+namespace saccade {
+
+using RowMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+// n x d, a view of tokens.values; valid as long as they are.
+Eigen::Map<const RowMatrix> rows_of(const TokenSet &tokens);
+
+// Rows scaled to length 1, so that a dot product is a cosine; a zero row stays zero.
+RowMatrix unit_rows(const Eigen::Ref<const RowMatrix> &rows);
+
+// Index of the patch that row i lies in, row by row over tokens.grid; 0 for an empty grid.
+int patch_of(const TokenSet &tokens, int i);
+
+// Rows that a choosing method may take, ascending: those of patches above 0 in the keep map, and, as
+// far as these do not fill `rows`, the first of the others. All rows without a map.
+std::vector<int> candidates(const TokenSet &tokens, const KeepRequest &request, int rows);
+
+// The chosen rows (any order, no doubles), in reading order.
+TokenSet select_rows(const TokenSet &tokens, std::vector<int> chosen);
+
+// Sorts rows into reading order: t, then y rounded to its patch row, then x.
+void sort_reading_order(TokenSet &tokens);
+
+}  // namespace saccade
