@@ -1,0 +1,247 @@
+#include "sparsity/patch_statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <string>
+
+#include "sparsity/difference_hash.h"
+
+namespace saccade {
+namespace {
+
+constexpr int kCellsPerSide = 8;     // of one patch, at most
+constexpr int kPixelsPerCell = 4;    // along one side, at least, while a patch is large enough
+constexpr int kRowsBeforeFold = 64;  // 64 rows of gradients up to 510 stay below 2^16
+constexpr int kSampleStep = 4;       // histogram and Laplacian look at every fourth row
+
+int cell_edge(int index, int cells, int size) {
+  return static_cast<int>(static_cast<std::int64_t>(index) * size / cells);
+}
+
+Status check(const Frame &frame, PatchGrid wanted) {
+  if (frame.width < 1 || frame.height < 1 || wanted.rows < 1 || wanted.columns < 1) {
+    return {StatusKind::invalid_argument,
+            "cannot measure a picture of " + std::to_string(frame.width) + "x" + std::to_string(frame.height) +
+                " pixels on " + std::to_string(wanted.rows) + " rows and " + std::to_string(wanted.columns) +
+                " columns: each of them must be at least 1"};
+  }
+  const auto line = static_cast<std::size_t>(frame.width * bytes_per_pixel(frame.format));
+  const auto needed = static_cast<std::size_t>(frame.height - 1) * frame.stride + line;
+  if (frame.stride < line || frame.pixels.size() < needed) {
+    return {StatusKind::invalid_argument, "a picture of " + std::to_string(frame.width) + "x" +
+                                              std::to_string(frame.height) + " pixels needs " +
+                                              std::to_string(needed) + " bytes but came with " +
+                                              std::to_string(frame.pixels.size())};
+  }
+  return {};
+}
+
+}  // namespace
+
+double PatchSums::mean() const { return pixels ? static_cast<double>(sum) / pixels : 0; }
+
+double PatchSums::deviation() const {
+  if (!pixels) return 0;
+  const double m = mean();
+  return std::sqrt(std::max(0.0, static_cast<double>(sum_squares) / pixels - m * m));
+}
+
+double PatchSums::mean_gradient() const { return pixels ? static_cast<double>(gradient) / pixels : 0; }
+
+PatchGrid fit_grid(PatchGrid wanted, int width, int height) {
+  return {std::clamp(wanted.rows, 1, std::max(1, height)), std::clamp(wanted.columns, 1, std::max(1, width))};
+}
+
+void PatchStatistics::lay_out(int width, int height, PatchGrid grid) {
+  width_ = width;
+  height_ = height;
+  layout_.grid = grid;
+  layout_.cells_across = std::clamp(width / grid.columns / kPixelsPerCell, 1, kCellsPerSide);
+  layout_.cells_down = std::clamp(height / grid.rows / kPixelsPerCell, 1, kCellsPerSide);
+  patches_.resize(static_cast<std::size_t>(grid.count()));
+  cells_.resize(layout_.count());
+  const auto w = static_cast<std::size_t>(width);
+  column_sum_.assign(w, 0);
+  column_squares_.assign(w, 0);
+  column_gradient_.assign(w, 0);
+  const int columns = layout_.columns();
+  cell_sum_.assign(static_cast<std::size_t>(columns), 0);
+  cell_start_.resize(static_cast<std::size_t>(columns) + 1);
+  for (int c = 0; c <= columns; ++c) cell_start_[static_cast<std::size_t>(c)] = cell_edge(c, columns, width);
+  for (auto &row : luma_rows_) row.resize(w);
+}
+
+const std::uint8_t *PatchStatistics::luma_row(const Frame &frame, int y) {
+  const auto *row = frame.row(y);
+  if (frame.format == PixelFormat::gray8) return row;
+  auto &luma = luma_rows_[static_cast<std::size_t>(y) % luma_rows_.size()];
+  for (std::size_t x = 0; x < luma.size(); ++x) luma[x] = luma_of(row[3 * x], row[3 * x + 1], row[3 * x + 2]);
+  return luma.data();
+}
+
+// The inner loops run over whole rows of pixels, so that the compiler vectorises them.
+void PatchStatistics::add_row(const std::uint8_t *row, const std::uint8_t *above) {
+  const auto w = static_cast<std::size_t>(width_);
+  auto *sum = column_sum_.data();
+  auto *squares = column_squares_.data();
+  auto *gradient = column_gradient_.data();
+  for (std::size_t x = 0; x < w; ++x) {
+    const std::uint16_t v = row[x];
+    sum[x] = static_cast<std::uint16_t>(sum[x] + v);
+    squares[x] += static_cast<std::uint32_t>(v) * v;
+  }
+  for (std::size_t x = 0; x + 1 < w; ++x) {
+    gradient[x] = static_cast<std::uint16_t>(gradient[x] + std::abs(row[x + 1] - row[x]));
+  }
+  if (!above) return;
+  for (std::size_t x = 0; x < w; ++x) {
+    gradient[x] = static_cast<std::uint16_t>(gradient[x] + std::abs(row[x] - above[x]));
+  }
+}
+
+void PatchStatistics::fold_columns(int cell_row) {
+  const int columns = layout_.columns();
+  auto *patch = &patches_[static_cast<std::size_t>(cell_row / layout_.cells_down * layout_.grid.columns)];
+  for (int c = 0; c < columns; ++c) {
+    const auto cell = static_cast<std::size_t>(c);
+    std::uint32_t sum = 0;
+    std::uint64_t squares = 0;
+    std::uint32_t gradient = 0;
+    for (int i = cell_start_[cell]; i < cell_start_[cell + 1]; ++i) {
+      const auto x = static_cast<std::size_t>(i);
+      sum += column_sum_[x];
+      squares += column_squares_[x];
+      gradient += column_gradient_[x];
+    }
+    cell_sum_[cell] += sum;
+    auto &into = patch[c / layout_.cells_across];
+    into.sum += sum;
+    into.sum_squares += squares;
+    into.gradient += gradient;
+  }
+  std::fill(column_sum_.begin(), column_sum_.end(), std::uint16_t{0});
+  std::fill(column_squares_.begin(), column_squares_.end(), 0U);
+  std::fill(column_gradient_.begin(), column_gradient_.end(), std::uint16_t{0});
+}
+
+void PatchStatistics::finish_cell_row(int cell_row, int pixel_rows) {
+  const int columns = layout_.columns();
+  auto *patch = &patches_[static_cast<std::size_t>(cell_row / layout_.cells_down * layout_.grid.columns)];
+  auto *out = &cells_[static_cast<std::size_t>(cell_row) * static_cast<std::size_t>(columns)];
+  for (int c = 0; c < columns; ++c) {
+    const auto cell = static_cast<std::size_t>(c);
+    const auto pixels = static_cast<std::uint32_t>((cell_start_[cell + 1] - cell_start_[cell]) * pixel_rows);
+    out[c] = static_cast<std::uint8_t>((cell_sum_[cell] + pixels / 2) / pixels);
+    patch[c / layout_.cells_across].pixels += pixels;
+    cell_sum_[cell] = 0;
+  }
+}
+
+void PatchStatistics::sample_row(const std::uint8_t *row) {
+  for (int x = 0; x < width_; x += kSampleStep) ++histogram_[row[x]];
+}
+
+void PatchStatistics::add_laplacian(const std::uint8_t *above, const std::uint8_t *row, const std::uint8_t *below) {
+  std::int64_t sum = 0;
+  std::int64_t squares = 0;
+  for (int x = 1; x + 1 < width_; ++x) {
+    const int value = 4 * row[x] - row[x - 1] - row[x + 1] - above[x] - below[x];
+    sum += value;
+    squares += value * value;
+  }
+  laplacian_sum_ += sum;
+  laplacian_squares_ += squares;
+  laplacian_count_ += std::max(0, width_ - 2);
+}
+
+Status PatchStatistics::measure(const Frame &frame, PatchGrid wanted) {
+  if (auto status = check(frame, wanted); !status.ok()) return status;
+  const auto grid = fit_grid(wanted, frame.width, frame.height);
+  if (frame.width != width_ || frame.height != height_ || grid != layout_.grid) {
+    lay_out(frame.width, frame.height, grid);
+  }
+  std::fill(patches_.begin(), patches_.end(), PatchSums{});
+  histogram_.fill(0);
+  laplacian_sum_ = laplacian_squares_ = laplacian_count_ = 0;
+
+  const std::uint8_t *above = nullptr;
+  const std::uint8_t *two_above = nullptr;
+  for (int cell_row = 0; cell_row < layout_.rows(); ++cell_row) {
+    const int first = cell_edge(cell_row, layout_.rows(), height_);
+    const int last = cell_edge(cell_row + 1, layout_.rows(), height_);
+    for (int y = first; y < last; ++y) {
+      const auto *row = luma_row(frame, y);
+      add_row(row, above);
+      if (y % kSampleStep == 0) sample_row(row);
+      if (two_above && y % kSampleStep == 2) add_laplacian(two_above, above, row);
+      two_above = above;
+      above = row;
+      if ((y - first + 1) % kRowsBeforeFold == 0) fold_columns(cell_row);
+    }
+    if ((last - first) % kRowsBeforeFold != 0) fold_columns(cell_row);
+    finish_cell_row(cell_row, last - first);
+  }
+  hash_ = difference_hash(cells_, layout_.columns(), layout_.rows());
+  return {};
+}
+
+double PatchStatistics::laplacian_variance() const {
+  if (laplacian_count_ == 0) return 0;
+  const auto n = static_cast<double>(laplacian_count_);
+  const double mean = static_cast<double>(laplacian_sum_) / n;
+  return std::max(0.0, static_cast<double>(laplacian_squares_) / n - mean * mean);
+}
+
+namespace {
+
+// Σ over the cells [x0, x1) x [y0, y1) of |cell - reference - offset|, divided by their number.
+float mean_difference(const CellLayout &layout, const std::uint8_t *cells, const std::uint8_t *reference, int offset,
+                      int x0, int x1, int y0, int y1) {
+  int sum = 0;
+  for (int y = y0; y < y1; ++y) {
+    const int row = y * layout.columns();
+    for (int x = x0; x < x1; ++x) sum += std::abs(cells[row + x] - reference[row + x] - offset);
+  }
+  return static_cast<float>(sum) / static_cast<float>((x1 - x0) * (y1 - y0));
+}
+
+}  // namespace
+
+void patch_differences(const CellLayout &layout, std::span<const std::uint8_t> cells,
+                       std::span<const std::uint8_t> reference, int offset, std::span<float> out) {
+  const int half_x = (layout.cells_across + 1) / 2;
+  const int half_y = (layout.cells_down + 1) / 2;
+  for (int p = 0; p < layout.grid.count(); ++p) {
+    const int x0 = p % layout.grid.columns * layout.cells_across;
+    const int y0 = p / layout.grid.columns * layout.cells_down;
+    float most = 0;
+    for (int y = 0; y < layout.cells_down; y += half_y) {
+      for (int x = 0; x < layout.cells_across; x += half_x) {
+        most = std::max(most, mean_difference(layout, cells.data(), reference.data(), offset, x0 + x,
+                                              x0 + std::min(x + half_x, layout.cells_across), y0 + y,
+                                              y0 + std::min(y + half_y, layout.cells_down)));
+      }
+    }
+    out[static_cast<std::size_t>(p)] = most;
+  }
+}
+
+void patch_offsets(const CellLayout &layout, std::span<const std::uint8_t> cells,
+                   std::span<const std::uint8_t> reference, std::span<float> out) {
+  std::fill(out.begin(), out.end(), 0.0F);
+  const int columns = layout.columns();
+  for (int y = 0; y < layout.rows(); ++y) {
+    auto *into = &out[static_cast<std::size_t>(y / layout.cells_down * layout.grid.columns)];
+    for (int x = 0; x < columns; ++x) {
+      const int i = y * columns + x;
+      into[x / layout.cells_across] += static_cast<float>(cells[static_cast<std::size_t>(i)]) -
+                                       static_cast<float>(reference[static_cast<std::size_t>(i)]);
+    }
+  }
+  const auto per_patch = static_cast<float>(layout.cells_across * layout.cells_down);
+  for (auto &offset : out) offset /= per_patch;
+}
+
+}  // namespace saccade
