@@ -1,0 +1,94 @@
+#include "common/rgb_scaler.h"
+
+#include <string>
+
+namespace saccade::gst {
+namespace {
+
+struct BufferUnref {
+  void operator()(GstBuffer *buffer) const { gst_buffer_unref(buffer); }
+};
+
+// A mapped picture; unmapped at the end of its scope.
+class MappedFrame {
+ public:
+  MappedFrame(const GstVideoInfo &info, GstBuffer *buffer, GstMapFlags flags)
+      : mapped_(gst_video_frame_map(&frame_, &info, buffer, flags)) {}
+  ~MappedFrame() {
+    if (mapped_) gst_video_frame_unmap(&frame_);
+  }
+  MappedFrame(const MappedFrame &) = delete;
+  MappedFrame &operator=(const MappedFrame &) = delete;
+
+  bool ok() const { return mapped_; }
+  GstVideoFrame *get() { return &frame_; }
+
+ private:
+  GstVideoFrame frame_{};
+  bool mapped_;
+};
+
+}  // namespace
+
+Status RgbScaler::set_caps(const GstCaps *caps) {
+  const auto *features = gst_caps_is_empty(caps) ? nullptr : gst_caps_get_features(caps, 0);
+  GstVideoInfo info;
+  if (!features || !gst_caps_features_is_equal(features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY) ||
+      !gst_video_info_from_caps(&info, caps)) {
+    const std::unique_ptr<gchar, decltype(&g_free)> text(gst_caps_to_string(caps), g_free);
+    return {StatusKind::unsupported,
+            "cannot read pictures of caps " + std::string(text.get()) +
+                "; put a converter to video/x-raw in system memory before this element"};
+  }
+  info.interlace_mode =
+      GST_VIDEO_INTERLACE_MODE_PROGRESSIVE;  // both fields at once are good enough to look at
+  converter_.reset();
+  in_ = info;
+  return {};
+}
+
+Result<Image> RgbScaler::scale(GstBuffer *buffer, int width, int height) {
+  if (auto status = prepare(width, height); !status.ok()) return status;
+  Image image{width, height, std::vector<std::uint8_t>(out_.size)};
+  const std::unique_ptr<GstBuffer, BufferUnref> wrapped(gst_buffer_new_wrapped_full(
+      static_cast<GstMemoryFlags>(0), image.rgb.data(), out_.size, 0, out_.size, nullptr, nullptr));
+  MappedFrame from(in_, buffer, GST_MAP_READ);
+  MappedFrame to(out_, wrapped.get(), GST_MAP_WRITE);
+  if (!from.ok() || !to.ok()) {
+    return Status{StatusKind::invalid_argument, "cannot map a picture of " +
+                                                    std::to_string(gst_buffer_get_size(buffer)) +
+                                                    " bytes; its caps need " + std::to_string(in_.size)};
+  }
+  gst_video_converter_frame(converter_.get(), from.get(), to.get());
+  return image;
+}
+
+Status RgbScaler::prepare(int width, int height) {
+  if (GST_VIDEO_INFO_FORMAT(&in_) == GST_VIDEO_FORMAT_UNKNOWN) {
+    return {StatusKind::invalid_argument, "a picture came before its caps"};
+  }
+  if (width < 1 || height < 1) {
+    return {StatusKind::invalid_argument,
+            "cannot scale a picture to " + std::to_string(width) + " x " + std::to_string(height)};
+  }
+  if (converter_ && out_.width == width && out_.height == height) return {};
+
+  gst_video_info_set_format(&out_, GST_VIDEO_FORMAT_RGB, static_cast<guint>(width),
+                            static_cast<guint>(height));
+  out_.stride[0] = width * 3;  // GStreamer pads rows to 4 bytes, Image does not
+  out_.size = static_cast<gsize>(width) * 3 * static_cast<gsize>(height);
+  out_.fps_n = in_.fps_n;
+  out_.fps_d = in_.fps_d;
+  converter_.reset(gst_video_converter_new(
+      &in_, &out_,
+      gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD,
+                        GST_VIDEO_RESAMPLER_METHOD_CUBIC, GST_VIDEO_CONVERTER_OPT_DITHER_METHOD,
+                        GST_TYPE_VIDEO_DITHER_METHOD, GST_VIDEO_DITHER_NONE, nullptr)));
+  if (!converter_) {
+    return {StatusKind::unsupported, std::string("cannot convert pictures of format ") +
+                                         gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&in_)) + " to RGB"};
+  }
+  return {};
+}
+
+}  // namespace saccade::gst

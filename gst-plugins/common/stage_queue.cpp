@@ -1,0 +1,16 @@
+#include "common/stage_queue.h"
+
+namespace saccade::gst {
+
+EventPtr joined_gap(GstEvent *first, GstEvent *second) {
+  if (GST_EVENT_TYPE(first) != GST_EVENT_GAP || GST_EVENT_TYPE(second) != GST_EVENT_GAP) return nullptr;
+  GstClockTime start = 0;
+  GstClockTime last = 0;
+  GstClockTime duration = 0;
+  gst_event_parse_gap(first, &start, nullptr);
+  gst_event_parse_gap(second, &last, &duration);
+  if (!GST_CLOCK_TIME_IS_VALID(duration) || last < start) return nullptr;
+  return EventPtr(gst_event_new_gap(start, last - start + duration));
+}
+
+}  // namespace saccade::gst
