@@ -84,9 +84,8 @@ bool FrameSampler::differs(const Thumbnail &now) const {
   std::nth_element(sorted.begin(), middle, sorted.end());
   const int limit = static_cast<int>(std::lround(2 * settings_.threshold));
   const int flicker = std::clamp(*middle, -limit, limit);
-  return std::any_of(offsets.begin(), offsets.end(), [&](int offset) {
-    return std::abs(offset - flicker) >= settings_.threshold;
-  });
+  return std::any_of(offsets.begin(), offsets.end(),
+                     [&](int offset) { return std::abs(offset - flicker) >= settings_.threshold; });
 }
 
 SamplingReason FrameSampler::judge_uniform(StreamTime pts) {

@@ -19,12 +19,12 @@ enum class SamplingMode {
 
 enum class SamplingReason {
   // kept
-  first,       // nothing to compare with: the stream's start, after a flush, or a new picture size
-  scheduled,   // its turn has come (uniform, every)
-  changed,     // it differs from the frame kept last
-  heartbeat,   // nothing changed, but min_rate asks for a sign of life
-  no_time,     // it has no pts, so no rate can be kept: only the picture decides
-  time_jump,   // its pts went backwards; the schedule starts anew
+  first,      // nothing to compare with: the stream's start, after a flush, or a new picture size
+  scheduled,  // its turn has come (uniform, every)
+  changed,    // it differs from the frame kept last
+  heartbeat,  // nothing changed, but min_rate asks for a sign of life
+  no_time,    // it has no pts, so no rate can be kept: only the picture decides
+  time_jump,  // its pts went backwards; the schedule starts anew
   // dropped
   too_soon,    // max_rate allows no frame yet
   duplicate,   // hardly differs from the frame kept last
@@ -39,10 +39,10 @@ bool is_kept(SamplingReason reason);
 
 struct FrameSamplerSettings {
   SamplingMode mode = SamplingMode::adaptive;
-  double max_rate = 5;     // frames per second of stream time; 0 = no upper bound
-  double min_rate = 0.2;   // frames per second of stream time in adaptive mode; 0 = no heartbeat
-  int every = 1;           // in mode every: keep the 1st, the (1 + every)th, …
-  double threshold = 5;    // luma levels by which one of the thumbnail's cells must differ
+  double max_rate = 5;    // frames per second of stream time; 0 = no upper bound
+  double min_rate = 0.2;  // frames per second of stream time in adaptive mode; 0 = no heartbeat
+  int every = 1;          // in mode every: keep the 1st, the (1 + every)th, …
+  double threshold = 5;   // luma levels by which one of the thumbnail's cells must differ
 };
 
 struct SamplingDecision {

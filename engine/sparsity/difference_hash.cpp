@@ -54,12 +54,12 @@ void sample_thumbnail(const Frame &frame, int columns, int rows, std::span<std::
 }
 
 std::uint64_t difference_hash(std::span<const std::uint8_t> luma, int columns, int rows) {
-  std::array<int, static_cast<std::size_t>(kHashColumns *kHashRows)> thumbnail{};
+  std::array<int, static_cast<std::size_t>(kHashColumns * kHashRows)> thumbnail{};
   const Frame picture{PixelFormat::gray8, columns, rows, static_cast<std::size_t>(columns), luma, {}};
   for (int row = 0; row < kHashRows; ++row) {
     for (int column = 0; column < kHashColumns; ++column) {
-      thumbnail[static_cast<std::size_t>(row * kHashColumns + column)] = mean_luma(
-          picture, cell_range(column, kHashColumns, columns), cell_range(row, kHashRows, rows));
+      thumbnail[static_cast<std::size_t>(row * kHashColumns + column)] =
+          mean_luma(picture, cell_range(column, kHashColumns, columns), cell_range(row, kHashRows, rows));
     }
   }
   std::uint64_t hash = 0;

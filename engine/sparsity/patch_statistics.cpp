@@ -23,9 +23,9 @@ int cell_edge(int index, int cells, int size) {
 Status check(const Frame &frame, PatchGrid wanted) {
   if (frame.width < 1 || frame.height < 1 || wanted.rows < 1 || wanted.columns < 1) {
     return {StatusKind::invalid_argument,
-            "cannot measure a picture of " + std::to_string(frame.width) + "x" + std::to_string(frame.height) +
-                " pixels on " + std::to_string(wanted.rows) + " rows and " + std::to_string(wanted.columns) +
-                " columns: each of them must be at least 1"};
+            "cannot measure a picture of " + std::to_string(frame.width) + "x" +
+                std::to_string(frame.height) + " pixels on " + std::to_string(wanted.rows) + " rows and " +
+                std::to_string(wanted.columns) + " columns: each of them must be at least 1"};
   }
   const auto line = static_cast<std::size_t>(frame.width * bytes_per_pixel(frame.format));
   const auto needed = static_cast<std::size_t>(frame.height - 1) * frame.stride + line;
@@ -143,7 +143,8 @@ void PatchStatistics::sample_row(const std::uint8_t *row) {
   for (int x = 0; x < width_; x += kSampleStep) ++histogram_[row[x]];
 }
 
-void PatchStatistics::add_laplacian(const std::uint8_t *above, const std::uint8_t *row, const std::uint8_t *below) {
+void PatchStatistics::add_laplacian(const std::uint8_t *above, const std::uint8_t *row,
+                                    const std::uint8_t *below) {
   std::int64_t sum = 0;
   std::int64_t squares = 0;
   for (int x = 1; x + 1 < width_; ++x) {
@@ -197,8 +198,8 @@ double PatchStatistics::laplacian_variance() const {
 namespace {
 
 // Σ over the cells [x0, x1) x [y0, y1) of |cell - reference - offset|, divided by their number.
-float mean_difference(const CellLayout &layout, const std::uint8_t *cells, const std::uint8_t *reference, int offset,
-                      int x0, int x1, int y0, int y1) {
+float mean_difference(const CellLayout &layout, const std::uint8_t *cells, const std::uint8_t *reference,
+                      int offset, int x0, int x1, int y0, int y1) {
   int sum = 0;
   for (int y = y0; y < y1; ++y) {
     const int row = y * layout.columns();

@@ -56,8 +56,8 @@ class PatchStatistics {
   int width() const { return width_; }
   int height() const { return height_; }
   const CellLayout &layout() const { return layout_; }
-  std::span<const PatchSums> patches() const { return patches_; }   // row by row
-  std::span<const std::uint8_t> cells() const { return cells_; }    // layout().rows() x columns()
+  std::span<const PatchSums> patches() const { return patches_; }  // row by row
+  std::span<const std::uint8_t> cells() const { return cells_; }   // layout().rows() x columns()
   std::uint64_t hash() const { return hash_; }
   std::span<const std::uint32_t, 256> histogram() const { return histogram_; }  // one pixel in sixteen
   double laplacian_variance() const;  // of one row in four; luma levels squared
@@ -86,8 +86,8 @@ class PatchStatistics {
   std::vector<std::uint16_t> column_sum_;
   std::vector<std::uint32_t> column_squares_;
   std::vector<std::uint16_t> column_gradient_;
-  std::vector<std::uint32_t> cell_sum_;          // of the current row of cells
-  std::vector<int> cell_start_;                  // first pixel column of each cell, and one past the last
+  std::vector<std::uint32_t> cell_sum_;  // of the current row of cells
+  std::vector<int> cell_start_;          // first pixel column of each cell, and one past the last
   std::array<std::vector<std::uint8_t>, 3> luma_rows_;  // of an RGB frame: this row and the two above
 };
 

@@ -1,0 +1,232 @@
+#include "sparsity/mas_gate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "sparsity/complexity.h"
+#include "sparsity/difference_hash.h"
+
+namespace saccade {
+namespace {
+
+// A patch that is changing goes on being refreshed until its change has fallen to this share of the
+// threshold, so that what moved is also seen where it came to rest.
+constexpr double kReleaseShare = 0.6;
+constexpr double kSoundReleaseShare = 0.5;
+constexpr double kRouteBand = 0.03;              // either side of the complexity threshold
+constexpr double kReadingThresholdShare = 0.75;  // letters are small: less change counts
+constexpr int kHashMatch = 3;                    // of 64 bits may differ: a match of 0.95
+constexpr std::uint8_t kReadingKeep = 200;       // at least, for the half of the patches with most structure
+
+std::uint8_t to_byte(double share) {
+  return static_cast<std::uint8_t>(std::lround(std::clamp(share, 0.0, 1.0) * 255));
+}
+
+std::string patches(int n, int of) { return std::to_string(n) + " of " + std::to_string(of) + " patches"; }
+
+}  // namespace
+
+MasGate::MasGate(MasGateSettings settings) { configure(settings); }
+
+void MasGate::configure(const MasGateSettings &settings) {
+  const std::lock_guard lock(mutex_);
+  settings_ = settings;
+  relevance_ = relevance_of(settings.question);
+}
+
+MasGateSettings MasGate::settings() const {
+  const std::lock_guard lock(mutex_);
+  return settings_;
+}
+
+MasGateCounts MasGate::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+void MasGate::forget() {
+  const std::lock_guard lock(mutex_);
+  reference_.reset({});
+  deflicker_.forget();
+  spatial_.forget();
+  last_needed_.reset();
+  sound_active_ = false;
+}
+
+void MasGate::committed(std::uint64_t frame, const PatchMap &encoded, const std::string &consumer) {
+  const std::lock_guard lock(mutex_);
+  reference_.committed(frame, encoded, consumer);
+}
+
+void MasGate::dropped(std::uint64_t frame, const std::string &consumer) {
+  const std::lock_guard lock(mutex_);
+  reference_.dropped(frame, consumer);
+}
+
+void MasGate::measure_change(StreamTime pts) {
+  const auto &layout = statistics_.layout();
+  if (reference_.layout() != layout) {
+    reference_.reset(layout);
+    deflicker_.forget();
+    last_needed_.reset();
+    refreshing_.assign(static_cast<std::size_t>(layout.grid.count()), false);
+  }
+  reference_.advance(pts, settings_.commit_timeout);
+  steady_cells_ = deflicker_.apply(statistics_.cells(), pts);
+  change_.resize(static_cast<std::size_t>(layout.grid.count()));
+  patch_differences(layout, steady_cells_, reference_.expected(), 0, change_);
+  differences_to_change(change_, deflicker_.noise(), settings_.temporal);
+}
+
+MasGate::Judgement MasGate::judge_patches(StreamTime pts, MasReport &report) {
+  Judgement judgement;
+  double threshold = threshold_for(settings_.change_threshold, relevance_.video);
+  if (relevance_.reading) threshold *= kReadingThresholdShare;
+  report.refresh.assign(change_.size(), 0);
+  for (int p = 0; p < report.grid.count(); ++p) {
+    const auto i = static_cast<std::size_t>(p);
+    const bool unknown = !reference_.is_known(p);
+    if (unknown) change_[i] = 1;
+    refreshing_[i] = change_[i] >= (refreshing_[i] ? kReleaseShare * threshold : threshold);
+    const bool aged = settings_.max_age > Duration::zero() && reference_.age(p, pts) >= settings_.max_age;
+    const bool owed = reference_.is_owed(p);
+    if (change_[i] > change_[static_cast<std::size_t>(judgement.strongest)]) judgement.strongest = p;
+    if (!refreshing_[i] && !owed && !aged) continue;
+    report.refresh[i] = 255;
+    judgement.unknown |= unknown;
+    judgement.owed += owed;
+    judgement.changed += refreshing_[i] && !owed;
+    judgement.aged += aged && !refreshing_[i] && !owed;
+  }
+  return judgement;
+}
+
+bool MasGate::wakes(const SoundReading &sound) {
+  const double threshold = std::min(0.99, threshold_for(settings_.sound_threshold, relevance_.audio));
+  const bool was_active = sound_active_;
+  sound_active_ =
+      sound.present && sound.activity >= (was_active ? kSoundReleaseShare * threshold : threshold);
+  return sound_active_ && !was_active;
+}
+
+void MasGate::fill_scores(const SoundReading &sound, const Judgement &judgement, MasReport &report) const {
+  report.temporal = temporal_sparsity(change_);
+  report.modal_video = 1 - relevance_.video;
+  report.modal_audio = sound.present ? 1 - relevance_.audio : 1;
+  const double most = change_.empty() ? 0 : *std::max_element(change_.begin(), change_.end());
+  const double urgency = judgement.owed ? 1 : most;
+  report.mas_video = 1 - relevance_.video * std::sqrt(1 - report.spatial) * urgency;
+  report.mas_audio = sound.present ? 1 - relevance_.audio * sound.activity : 1;
+}
+
+void MasGate::fill_maps(MasReport &report) const {
+  report.activity.resize(activity_.size());
+  report.change.resize(activity_.size());
+  report.keep.resize(activity_.size());
+  for (std::size_t i = 0; i < activity_.size(); ++i) {
+    report.activity[i] = to_byte(activity_[i]);
+    report.change[i] = to_byte(change_[i]);
+    report.keep[i] = to_byte(0.4 * activity_[i] + 0.3 * change_[i] + 0.3 * relevance_.video);
+  }
+  if (!relevance_.reading) return;
+  auto sorted = report.activity;
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  for (std::size_t i = 0; i < report.keep.size(); ++i) {
+    if (report.activity[i] >= *middle) report.keep[i] = std::max(report.keep[i], kReadingKeep);
+  }
+}
+
+Route MasGate::route_for(double complexity) {
+  if (settings_.route != Route::automatic) return settings_.route;
+  cloud_ = complexity >= settings_.complexity_threshold + (cloud_ ? -kRouteBand : kRouteBand);
+  return cloud_ ? Route::cloud : Route::local;
+}
+
+namespace {
+
+std::string place_of(int patch, const PatchGrid &grid) {
+  return "row " + std::to_string(patch / grid.columns + 1) + " column " +
+         std::to_string(patch % grid.columns + 1);
+}
+
+}  // namespace
+
+void MasGate::remember_needed(StreamTime pts, MasReport &report, const Judgement &judgement) {
+  const int all = report.grid.count();
+  if (judgement.unknown) {
+    report.reason = "new picture: " + patches(report.refresh_count(), all) + " were never encoded";
+  } else if (judgement.changed) {
+    report.reason =
+        patches(judgement.changed, all) + " changed, most at " + place_of(judgement.strongest, report.grid);
+    if (judgement.owed) report.reason += "; " + std::to_string(judgement.owed) + " sent again";
+  } else if (judgement.owed) {
+    report.reason = patches(judgement.owed, all) + " were lost on the way and are sent again";
+  } else if (judgement.aged) {
+    report.reason = patches(judgement.aged, all) + " are older than " +
+                    std::to_string(std::lround(to_seconds(settings_.max_age))) + " s";
+  }
+  if (judgement.woken) report.reason += report.reason.empty() ? "sound over the background" : "; sound too";
+
+  if (report.refresh_count() > 0) reference_.emit(report.frame, pts, last_needed_cells_, report.refresh);
+  last_needed_ = report;
+  ++counts_.needed;
+  counts_.patches_refreshed += static_cast<std::uint64_t>(report.refresh_count());
+  counts_.sent_again += judgement.owed > 0;
+  counts_.woken_by_sound += judgement.woken;
+}
+
+Result<MasReport> MasGate::look(const Frame &frame, const SoundReading &sound) {
+  const std::lock_guard lock(mutex_);
+  if (auto status = statistics_.measure(frame, settings_.grid); !status.ok()) return status;
+  measure_change(frame.pts);
+
+  MasReport report;
+  report.frame = ++frame_;
+  report.grid = statistics_.layout().grid;
+  activity_.resize(change_.size());
+  report.spatial = spatial_.measure(statistics_.patches(), activity_);
+  report.complexity = complexity_of(statistics_).total();
+  auto judgement = judge_patches(frame.pts, report);
+  judgement.woken = wakes(sound);
+  fill_scores(sound, judgement, report);
+  fill_maps(report);
+  report.route = route_for(report.complexity);
+  report.needed = judgement.woken || report.refresh_count() > 0;
+
+  ++counts_.seen;
+  counts_.patches_seen += static_cast<std::uint64_t>(report.grid.count());
+  counts_.hash_matches += last_needed_ && hash_distance(statistics_.hash(), last_needed_hash_) <= kHashMatch;
+  if (report.needed) {
+    last_needed_cells_.assign(steady_cells_.begin(), steady_cells_.end());
+    last_needed_hash_ = statistics_.hash();
+    remember_needed(frame.pts, report, judgement);
+  } else {
+    report.reason = "nothing changed";
+  }
+  return report;
+}
+
+std::optional<MasReport> MasGate::revisit(StreamTime now, const SoundReading &sound) {
+  const std::lock_guard lock(mutex_);
+  if (!last_needed_) return std::nullopt;
+  reference_.advance(now, settings_.commit_timeout);
+  Judgement judgement;
+  judgement.woken = wakes(sound);
+  MasReport report = *last_needed_;
+  for (int p = 0; p < report.grid.count(); ++p) {
+    const bool owed = reference_.is_owed(p);
+    report.refresh[static_cast<std::size_t>(p)] = owed ? 255 : 0;
+    judgement.owed += owed;
+  }
+  if (!judgement.woken && judgement.owed == 0) return std::nullopt;
+  report.frame = ++frame_;
+  report.needed = true;
+  report.reason.clear();
+  fill_scores(sound, judgement, report);
+  remember_needed(now, report, judgement);
+  return report;
+}
+
+}  // namespace saccade

@@ -1,0 +1,131 @@
+#include "sparsity/sound_activity.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <opencv2/core.hpp>
+
+namespace saccade {
+namespace {
+
+constexpr double kSilence = -75;        // dB relative to full scale, per band
+constexpr double kQuietExcess = 6;      // dB: background wavers by that much
+constexpr double kFullExcess = 24;      // dB
+constexpr double kRisingSeconds = 1.5;  // how fast the background follows what gets louder
+constexpr double kFallingSeconds = 0.4;
+constexpr double kLowestHz = 100;
+constexpr double kHighestHz = 7000;
+constexpr std::size_t kLoudestBands = 3;
+constexpr Duration kJump = std::chrono::milliseconds(40);
+
+double decibels(double power) { return 10 * std::log10(std::max(power, 1e-12)); }
+
+}  // namespace
+
+void SoundActivity::forget() {
+  window_.clear();
+  started_ = false;
+  hops_.clear();
+  hop_start_ = heard_until_ = {};
+}
+
+void SoundActivity::remember(const Hop &hop) {
+  hops_.push_back(hop);
+  heard_until_ = hop.end;
+  while (hop.end - hops_.front().end > kRemembered) hops_.pop_front();
+}
+
+void SoundActivity::skip_to(StreamTime end) {
+  window_.clear();
+  if (end <= heard_until_) return;
+  remember({end, 0, -120});
+  hop_start_ = end;
+}
+
+void SoundActivity::add(const AudioBlock &block) {
+  if (block.rate <= 0 || block.channels <= 0) return;
+  const auto drift =
+      block.pts - (hop_start_ + from_seconds(rate_ ? static_cast<double>(window_.size()) / rate_ : 0));
+  if (block.rate != rate_ || drift > kJump || drift < -kJump || !started_) {
+    if (block.rate != rate_ || block.pts < heard_until_) forget();
+    window_.clear();
+    rate_ = block.rate;
+    hop_start_ = block.pts;
+  }
+  const auto hop_size = static_cast<std::size_t>(to_seconds(kHop) * rate_);
+  const auto channels = static_cast<std::size_t>(block.channels);
+  for (std::size_t i = 0; i + channels <= block.samples.size(); i += channels) {
+    float sum = 0;
+    for (std::size_t c = 0; c < channels; ++c) sum += block.samples[i + c];
+    window_.push_back(sum / static_cast<float>(channels));
+    if (window_.size() >= std::max<std::size_t>(hop_size, 16)) finish_hop();
+  }
+}
+
+double SoundActivity::excess_over_background(const std::array<double, kBands> &bands) {
+  if (!started_) {
+    background_ = bands;
+    started_ = true;
+  }
+  std::array<double, kBands> excess{};
+  for (std::size_t b = 0; b < kBands; ++b) {
+    excess[b] = bands[b] - std::max(background_[b], kSilence);
+    const double seconds = bands[b] > background_[b] ? kRisingSeconds : kFallingSeconds;
+    background_[b] += (bands[b] - background_[b]) * (1 - std::exp(-to_seconds(kHop) / seconds));
+  }
+  std::partial_sort(excess.begin(), excess.begin() + kLoudestBands, excess.end(), std::greater<>());
+  double sum = 0;
+  for (std::size_t b = 0; b < kLoudestBands; ++b) sum += excess[b];
+  return sum / kLoudestBands;
+}
+
+void SoundActivity::finish_hop() {
+  const auto n = window_.size();
+  double power = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    power += static_cast<double>(window_[i]) * window_[i];
+    const double hann = 0.5 - 0.5 * std::cos(2 * CV_PI * static_cast<double>(i) / static_cast<double>(n));
+    window_[i] = static_cast<float>(window_[i] * hann);
+  }
+  spectrum_.resize(n);
+  const cv::Mat in(1, static_cast<int>(n), CV_32F, window_.data());
+  cv::Mat out(1, static_cast<int>(n), CV_32F, spectrum_.data());
+  cv::dft(in, out);  // packed: re0, re1, im1, re2, im2, …
+
+  std::array<double, kBands> bands{};
+  const double highest = std::min(kHighestHz, 0.48 * rate_);
+  const double scale =
+      16.0 / (3.0 * static_cast<double>(n) * static_cast<double>(n));  // a full-scale sine: -3 dB
+  for (std::size_t k = 1; 2 * k < n; ++k) {
+    const double hz = static_cast<double>(k) * rate_ / static_cast<double>(n);
+    if (hz < kLowestHz || hz >= highest) continue;
+    const double position = std::log(hz / kLowestHz) / std::log(highest / kLowestHz);
+    const auto band = std::min(kBands - 1, static_cast<std::size_t>(position * kBands));
+    const double re = spectrum_[2 * k - 1];
+    const double im = spectrum_[2 * k];
+    bands[band] += (re * re + im * im) * scale;
+  }
+  for (auto &band : bands) band = decibels(band);
+  const double excess = excess_over_background(bands);
+
+  Hop hop;
+  hop.end = hop_start_ + from_seconds(static_cast<double>(n) / rate_);
+  hop.activity = std::clamp((excess - kQuietExcess) / (kFullExcess - kQuietExcess), 0.0, 1.0);
+  hop.level_db = decibels(power / static_cast<double>(n));
+  remember(hop);
+  hop_start_ = hop.end;
+  window_.clear();
+}
+
+SoundReading SoundActivity::over(StreamInterval interval) const {
+  SoundReading reading;
+  reading.present = true;
+  for (auto hop = hops_.rbegin(); hop != hops_.rend() && hop->end > interval.start; ++hop) {
+    if (hop->end > interval.end) continue;
+    reading.activity = std::max(reading.activity, hop->activity);
+    reading.level_db = std::max(reading.level_db, hop->level_db);
+  }
+  return reading;
+}
+
+}  // namespace saccade
