@@ -15,7 +15,8 @@ struct _SaccadeCloudOffloadSink {
 
 G_DEFINE_TYPE(SaccadeCloudOffloadSink, saccade_cloud_offload_sink, GST_TYPE_BASE_SINK)
 
-GST_ELEMENT_REGISTER_DEFINE(cloudoffloadsink, "cloudoffloadsink", GST_RANK_NONE, SACCADE_TYPE_CLOUD_OFFLOAD_SINK)
+GST_ELEMENT_REGISTER_DEFINE(cloudoffloadsink, "cloudoffloadsink", GST_RANK_NONE,
+                            SACCADE_TYPE_CLOUD_OFFLOAD_SINK)
 
 static GstFlowReturn saccade_cloud_offload_sink_render(GstBaseSink *, GstBuffer *) { return GST_FLOW_OK; }
 
@@ -23,9 +24,9 @@ static void saccade_cloud_offload_sink_class_init(SaccadeCloudOffloadSinkClass *
   GST_DEBUG_CATEGORY_INIT(cloud_offload_sink_debug, "cloudoffloadsink", 0, "Sends segments to a cloud model");
   auto element_class = GST_ELEMENT_CLASS(klass);
   gst_element_class_add_static_pad_template(element_class, &sink_template);
-  gst_element_class_set_static_metadata(element_class, "Cloud offload sink", "Sink/Video/Network",
-                                        "Sends segments to any OpenAI-compatible server and brings the answers back",
-                                        "Saccade");
+  gst_element_class_set_static_metadata(
+      element_class, "Cloud offload sink", "Sink/Video/Network",
+      "Sends segments to any OpenAI-compatible server and brings the answers back", "Saccade");
   GST_BASE_SINK_CLASS(klass)->render = saccade_cloud_offload_sink_render;
 }
 

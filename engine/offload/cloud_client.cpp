@@ -1,0 +1,256 @@
+#include "offload/cloud_client.h"
+
+#include <libsoup/soup.h>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "offload/cloud_call.h"
+#include "offload/endpoint.h"
+#include "offload/glib_pointer.h"
+
+namespace saccade {
+
+namespace {
+
+// How long stop() waits for libsoup to let go of cancelled calls; it takes well under a millisecond.
+constexpr auto kStopPatience = std::chrono::milliseconds(300);
+constexpr guint kIdleConnectionSeconds = 60;
+constexpr int kMostInFlight = 256;
+
+Status check(const CloudSettings &settings) {
+  const auto refuse = [](const char *what) { return Status(StatusKind::invalid_argument, what); };
+  if (settings.timeout <= Duration::zero()) return refuse("timeout must be longer than zero");
+  if (settings.retries < 0) return refuse("retries must not be negative");
+  if (settings.retry_backoff_factor < Duration::zero())
+    return refuse("retry-backoff-factor must not be negative");
+  if (settings.max_response_size == 0) return refuse("max-response-size must be at least one byte");
+  if (settings.max_in_flight < 1 || settings.max_in_flight > kMostInFlight) {
+    return refuse("max-in-flight must be between 1 and 256");
+  }
+  return {};
+}
+
+ObjectPointer<SoupSession> new_session(int connections) {
+  // The session's own timeout is about silence; ours, in CloudCall, is about the whole attempt.
+  ObjectPointer<SoupSession> session(soup_session_new_with_options(
+      "user-agent", "saccade", "max-conns", connections, "max-conns-per-host", connections, "timeout", 0U,
+      "idle-timeout", kIdleConnectionSeconds, nullptr));
+  // Answers are small: no compression, and so no bomb.
+  soup_session_remove_feature_by_type(session.get(), SOUP_TYPE_CONTENT_DECODER);
+  return session;
+}
+
+}  // namespace
+
+class CloudClient::Worker {
+ public:
+  Worker(CloudSettings settings, LinkCallback on_link)
+      : settings_(std::move(settings)),
+        on_link_(std::move(on_link)),
+        context_(g_main_context_new()),
+        link_(settings_.link),
+        thread_([this] { run(); }) {}
+
+  ~Worker() { stop(); }
+  Worker(const Worker &) = delete;
+  Worker &operator=(const Worker &) = delete;
+
+  Result<Ticket> submit(const ChatQuestion &question, OutcomeCallback done);
+  void cancel(Ticket ticket);
+  bool has_room() const;
+  void stop();
+  CloudStatistics statistics() const;
+
+ private:
+  void run();
+  void finish_all_calls();
+  void post(std::function<void()> task);
+  void begin(Ticket ticket, const std::string &body, OutcomeCallback done);
+  void finished(Ticket ticket, CloudOutcome outcome, const OutcomeCallback &done);
+  bool note_outcome(const CloudOutcome &outcome);
+
+  const CloudSettings settings_;
+  const LinkCallback on_link_;
+  const ContextPointer context_;
+
+  mutable std::mutex mutex_;  // guards what stands below, up to the next blank line
+  LinkEstimate link_;
+  CloudStatistics statistics_;
+  Ticket last_ticket_ = 0;
+  int in_flight_ = 0;
+  bool stopping_ = false;
+
+  // Used by the thread alone.
+  SoupSession *session_ = nullptr;
+  std::map<Ticket, std::unique_ptr<CloudCall>> calls_;
+  bool quit_ = false;
+
+  std::mutex stop_mutex_;  // one stop at a time; the second finds nothing to join
+  std::jthread thread_;
+};
+
+Result<CloudClient::Ticket> CloudClient::Worker::submit(const ChatQuestion &question, OutcomeCallback done) {
+  auto body = chat_completion_request(question);
+  const std::lock_guard lock(mutex_);  // held while posting, so that no call is posted behind stop()'s
+  if (stopping_) return Status(StatusKind::cancelled, "the cloud client is stopped");
+  if (in_flight_ >= settings_.max_in_flight) {
+    return Status(StatusKind::exhausted, std::to_string(in_flight_) + " segments already wait for " +
+                                             url_for_people(settings_.endpoint) +
+                                             "; raise max-in-flight or ask less often");
+  }
+  const auto now = Clock::now();
+  if (!link_.may_call(now)) {
+    const auto wait = std::chrono::duration_cast<std::chrono::seconds>(link_.time_to_probe(now)).count();
+    return Status(StatusKind::unavailable,
+                  "the link to " + url_for_people(settings_.endpoint) + " is down after " +
+                      std::to_string(link_.snapshot().failures_in_a_row) +
+                      " failed calls; it is tried again in " + std::to_string(wait + 1) + " s");
+  }
+  ++in_flight_;
+  const Ticket ticket = ++last_ticket_;
+  post([this, ticket, body = std::move(body), done = std::move(done)]() mutable {
+    begin(ticket, body, std::move(done));
+  });
+  return ticket;
+}
+
+void CloudClient::Worker::cancel(Ticket ticket) {
+  post([this, ticket] {
+    const auto call = calls_.find(ticket);
+    if (call != calls_.end()) call->second->cancel();
+  });
+}
+
+bool CloudClient::Worker::has_room() const {
+  const std::lock_guard lock(mutex_);
+  return in_flight_ < settings_.max_in_flight;
+}
+
+CloudStatistics CloudClient::Worker::statistics() const {
+  const std::lock_guard lock(mutex_);
+  CloudStatistics now = statistics_;
+  now.link = link_.snapshot();
+  return now;
+}
+
+void CloudClient::Worker::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_) post([this] { quit_ = true; });
+    stopping_ = true;
+  }
+  const std::lock_guard lock(stop_mutex_);
+  if (thread_.joinable()) thread_.join();
+}
+
+// --- On the thread
+// --------------------------------------------------------------------------------------------
+
+void CloudClient::Worker::run() {
+  g_main_context_push_thread_default(context_.get());
+  {
+    const auto session = new_session(settings_.max_in_flight);
+    session_ = session.get();
+    while (!quit_) g_main_context_iteration(context_.get(), TRUE);
+    finish_all_calls();
+    soup_session_abort(session_);
+    session_ = nullptr;
+  }
+  while (g_main_context_iteration(context_.get(), FALSE)) {
+  }
+  g_main_context_pop_thread_default(context_.get());
+}
+
+void CloudClient::Worker::finish_all_calls() {
+  const auto deadline = Clock::now() + kStopPatience;
+  // cancel() may end a call at once, and with it its place in the map.
+  for (auto next = calls_.begin(); next != calls_.end();) (next++)->second->cancel();
+  while (!calls_.empty() && Clock::now() < deadline) {
+    if (!g_main_context_iteration(context_.get(), FALSE))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  while (!calls_.empty()) calls_.begin()->second->abandon();
+}
+
+// Runs `task` on the thread, in order. Never in the caller, even if the thread has not started yet.
+void CloudClient::Worker::post(std::function<void()> task) {
+  using Task = std::function<void()>;
+  auto owned = std::make_unique<Task>(std::move(task));
+  GSource *source = g_idle_source_new();
+  g_source_set_priority(source, G_PRIORITY_DEFAULT);
+  g_source_set_callback(
+      source,
+      [](gpointer data) -> gboolean {
+        (*static_cast<Task *>(data))();
+        return G_SOURCE_REMOVE;
+      },
+      owned.release(), [](gpointer data) { std::default_delete<Task>()(static_cast<Task *>(data)); });
+  g_source_attach(source, context_.get());
+  g_source_unref(source);
+}
+
+void CloudClient::Worker::begin(Ticket ticket, const std::string &body, OutcomeCallback done) {
+  auto call = std::make_unique<CloudCall>(session_, context_.get(), settings_, body,
+                                          [this, ticket, done = std::move(done)](CloudOutcome outcome) {
+                                            finished(ticket, std::move(outcome), done);
+                                          });
+  auto &placed = *calls_.emplace(ticket, std::move(call)).first->second;
+  placed.start();
+}
+
+void CloudClient::Worker::finished(Ticket ticket, CloudOutcome outcome, const OutcomeCallback &done) {
+  calls_.erase(ticket);
+  const Status status = outcome.answer.status();
+  const bool changed = note_outcome(outcome);
+  if (on_link_ && status.kind() != StatusKind::cancelled) {
+    on_link_(statistics().link, changed, status.ok() ? "the cloud answered" : status.message());
+  }
+  done(std::move(outcome));
+}
+
+// True when the link went up or down by this outcome.
+bool CloudClient::Worker::note_outcome(const CloudOutcome &outcome) {
+  const std::lock_guard lock(mutex_);
+  --in_flight_;
+  statistics_.bytes_sent += outcome.bytes_sent;
+  statistics_.bytes_received += outcome.bytes_received;
+  const StatusKind kind = outcome.answer.status().kind();
+  if (kind == StatusKind::cancelled) {
+    ++statistics_.cancelled;
+    link_.withdrawn();
+    return false;
+  }
+  ++(kind == StatusKind::ok ? statistics_.answered : statistics_.failed);
+  // A request that was refused for its own sake came through: the link is fine.
+  const bool link_is_fine = kind == StatusKind::ok || kind == StatusKind::invalid_argument;
+  return link_is_fine ? link_.succeeded(outcome.last_attempt, outcome.bytes_sent + outcome.bytes_received)
+                      : link_.failed(Clock::now());
+}
+
+// --- The door
+// -------------------------------------------------------------------------------------------------
+
+CloudClient::CloudClient(std::unique_ptr<Worker> worker) : worker_(std::move(worker)) {}
+CloudClient::~CloudClient() = default;
+
+Result<std::unique_ptr<CloudClient>> CloudClient::create(CloudSettings settings, LinkCallback on_link) {
+  auto url = chat_completions_url(settings.endpoint);
+  if (!url.ok()) return url.status();
+  settings.endpoint = std::move(url).value();
+  if (auto sound = check(settings); !sound.ok()) return sound;
+  auto worker = std::make_unique<Worker>(std::move(settings), std::move(on_link));
+  return std::unique_ptr<CloudClient>(new CloudClient(std::move(worker)));
+}
+
+Result<CloudClient::Ticket> CloudClient::submit(const ChatQuestion &question, OutcomeCallback done) {
+  return worker_->submit(question, std::move(done));
+}
+void CloudClient::cancel(Ticket ticket) { worker_->cancel(ticket); }
+bool CloudClient::has_room() const { return worker_->has_room(); }
+void CloudClient::stop() { worker_->stop(); }
+CloudStatistics CloudClient::statistics() const { return worker_->statistics(); }
+
+}  // namespace saccade
