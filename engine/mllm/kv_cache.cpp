@@ -19,7 +19,7 @@ int positions_of(const TokenSet &tokens, bool mrope) {
 
 }  // namespace
 
-Result<std::unique_ptr<KvCache>> KvCache::create(std::shared_ptr<ModelPair> pair, int max_context, int threads) {
+Result<std::unique_ptr<KvCache>> KvCache::create(std::shared_ptr<ModelPair> pair, int max_context) {
   auto *model = pair->impl().text.get();
   std::unique_ptr<KvCache> cache(new KvCache());
   auto parameters = llama_context_default_params();
@@ -29,7 +29,7 @@ Result<std::unique_ptr<KvCache>> KvCache::create(std::shared_ptr<ModelPair> pair
   parameters.n_batch = parameters.n_ctx;
   parameters.n_ubatch = mtmd_decode_use_non_causal(pair->impl().vision.get(), nullptr) ? parameters.n_ctx : kPrefillSlice;
   parameters.n_seq_max = 1;
-  parameters.n_threads = effective_threads(threads);
+  parameters.n_threads = pair->threads();
   parameters.n_threads_batch = parameters.n_threads;
   parameters.swa_full = true;  // without it a sliding window could not be rolled back to a kept start
   parameters.no_perf = true;

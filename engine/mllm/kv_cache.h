@@ -20,8 +20,7 @@ using Stretch = std::variant<std::vector<std::int32_t>, SharedTokens>;
 // Owns the context of one sequence. Used by one thread at a time.
 class KvCache {
  public:
-  // `stop_source` is asked by llama.cpp itself while it computes, so that a stop need not wait for a batch.
-  static Result<std::unique_ptr<KvCache>> create(std::shared_ptr<ModelPair> pair, int max_context, int threads);
+  static Result<std::unique_ptr<KvCache>> create(std::shared_ptr<ModelPair> pair, int max_context);
 
   // Reads `prompt` so that the logits of its last token are there. Stretches that the cache holds
   // already, from the start on, are kept; the rest is forgotten and read anew.
@@ -44,7 +43,7 @@ class KvCache {
 
   std::shared_ptr<ModelPair> pair_;
   LlamaContextHandle context_;
-  std::stop_token stop_;             // of the read under way
+  std::stop_token stop_;             // of the read under way; llama.cpp itself asks it while it computes
   bool mrope_ = false;
   std::vector<Stretch> held_;        // what the cache holds, stretch by stretch
   std::vector<llama_pos> ends_;      // position after each held stretch

@@ -36,7 +36,7 @@ std::string known_templates() {
 }
 
 // The text of a one-question conversation; empty when llama.cpp does not know the template.
-std::string apply(const std::string &chat_template, const std::string &system) {
+std::string render_conversation(const std::string &chat_template, const std::string &system) {
   std::vector<llama_chat_message> messages;
   if (!system.empty()) messages.push_back({"system", system.c_str()});
   messages.push_back({"user", kUserContent});
@@ -64,7 +64,7 @@ Result<PromptMaker> PromptMaker::create(std::shared_ptr<ModelPair> pair, const s
     // A model without a template is asked as a chat model of the most common kind.
     wanted = own ? own : "chatml";
   }
-  const auto text = apply(wanted, system);
+  const auto text = render_conversation(wanted, system);
   const auto cut = text.find(kUserContent);
   if (cut == std::string::npos)
     return Status{StatusKind::unsupported,

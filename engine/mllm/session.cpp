@@ -84,7 +84,7 @@ Session::~Session() = default;
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair, const SessionOptions &options) {
   auto prompts = PromptMaker::create(pair, options.chat_template, options.system_prompt);
   if (!prompts.ok()) return prompts.status();
-  auto cache = KvCache::create(pair, options.max_context, options.threads);
+  auto cache = KvCache::create(pair, options.max_context);
   if (!cache.ok()) return cache.status();
   auto impl = std::unique_ptr<Impl>(
       new Impl{std::move(pair), options, std::move(prompts).value(), std::move(cache).value()});

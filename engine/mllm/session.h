@@ -18,7 +18,6 @@ namespace saccade {
 struct SessionOptions {
   int max_context = 2048;     // tokens that the KV cache holds; memory is bounded by it
   int max_tokens = 64;        // of one answer
-  int threads = 0;            // 0 = all cores that this process may use
   std::string chat_template;  // empty = the model's own
   std::string system_prompt;
 };

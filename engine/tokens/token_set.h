@@ -30,6 +30,7 @@ struct TokenSet {
   PatchGrid grid;                        // the encoder's grid, before compression
   int seen = 0;                          // encoder tokens before compression
   StreamTime pts{};                      // of the frame that was encoded
+  Duration encode_time{};                // that the encoder spent on it; zero when it was used again
 
   int count() const { return static_cast<int>(positions.size()); }
   std::span<const float> row(int i) const {

@@ -36,6 +36,7 @@ using MtmdChunksHandle = std::unique_ptr<mtmd_input_chunks, MtmdChunksDeleter>;
 
 struct ModelPair::Impl {
   ModelFiles files;
+  int threads = 1;
   LlamaModelHandle text;
   // An mtmd context encodes one picture at a time; whoever encodes holds the mutex and lends its stop
   // token, which the evaluation callback asks once per layer.

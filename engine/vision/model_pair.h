@@ -14,13 +14,10 @@ namespace saccade {
 struct ModelFiles {
   std::string text;    // path of the language model
   std::string mmproj;  // path of its projector
-  int threads = 0;     // for encoding; 0 = all cores that this process may use
+  int threads = 0;     // for its matrix products; 0 = chosen from the model's size, see ModelPair::threads
 
   bool operator==(const ModelFiles &) const = default;
 };
-
-// Number of threads that a setting of `wanted` stands for: itself, or the cores that this process may use.
-int effective_threads(int wanted);
 
 // Loaded weights, read-only and shared. A process holds one copy per (paths, threads) for as long as
 // anybody uses it. Thread-safe; encoding through the pair is serialised by its encoders.
@@ -34,6 +31,11 @@ class ModelPair {
   ModelPair &operator=(const ModelPair &) = delete;
 
   const ModelFiles &files() const;
+
+  // What ModelFiles::threads came to. When it was 0: one for models of a few million parameters, whose
+  // steps are too short to share (ggml's threads spin at every step's end, which costs CPU time always and
+  // stalls whenever another process holds one of the cores), else the cores that this process may use.
+  int threads() const;
 
   // Only for the rooms vision and mllm.
   struct Impl;

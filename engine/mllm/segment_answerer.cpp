@@ -1,0 +1,62 @@
+#include "mllm/segment_answerer.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace saccade {
+
+Result<std::unique_ptr<SegmentAnswerer>> SegmentAnswerer::create(const ModelFiles &files,
+                                                                 const SegmentAnswererOptions &options) {
+  auto pair = ModelPair::open(files);
+  if (!pair.ok()) return pair.status();
+  auto encoder = make_encoder(pair.value());
+  if (!encoder.ok()) return encoder.status();
+  auto session = Session::create(pair.value(), options.session);
+  if (!session.ok()) return session.status();
+  std::unique_ptr<SegmentAnswerer> answerer(new SegmentAnswerer());
+  answerer->options_ = options;
+  answerer->options_.window = std::max(options.window, 1);
+  answerer->encoder_ = std::move(encoder).value();
+  answerer->session_ = std::move(session).value();
+  return answerer;
+}
+
+Status SegmentAnswerer::see(const Frame &rgb, std::stop_token stop) {
+  const auto start = Clock::now();
+  if (options_.detail == Detail::tiles) {
+    auto tiles = encoder_->encode_tiles(rgb, stop);
+    if (!tiles.ok()) return tiles.status();
+    remember({std::move(tiles).value(), rgb.pts, Clock::now() - start});
+    return {};
+  }
+  auto tokens = encoder_->encode(rgb, {}, stop);
+  if (!tokens.ok()) return tokens.status();
+  remember({encoder_->overview(std::move(tokens).value()), rgb.pts, Clock::now() - start});
+  return {};
+}
+
+void SegmentAnswerer::see(SharedTokens tokens) {
+  const auto pts = tokens->pts;
+  const auto encode_time = tokens->encode_time;
+  remember({encoder_->overview(std::move(tokens)), pts, encode_time});
+}
+
+Result<Answer> SegmentAnswerer::answer(const std::string &question, std::stop_token stop, const TokenListener &listener) {
+  if (window_.empty())
+    return Status{StatusKind::invalid_argument, "\"" + question + "\" cannot be answered: no picture was seen yet"};
+  std::vector<EncodedImage> images;
+  images.reserve(window_.size());
+  for (const auto &seen : window_) images.push_back(seen.image);
+  auto answer = session_->ask(question, images, stop, listener);
+  if (!answer.ok()) return answer.status();
+  answer.value().about = {window_.front().pts, window_.back().pts};
+  answer.value().timings.encode = window_.back().encode_time;
+  return answer;
+}
+
+void SegmentAnswerer::remember(Seen seen) {
+  window_.push_back(std::move(seen));
+  while (static_cast<int>(window_.size()) > options_.window) window_.pop_front();
+}
+
+}  // namespace saccade

@@ -1,0 +1,64 @@
+// Sees pictures, keeps the last few, and answers questions about them.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/frame.h"
+#include "base/status.h"
+#include "mllm/answer.h"
+#include "mllm/session.h"
+#include "vision/vision_encoder.h"
+
+namespace saccade {
+
+enum class Detail {
+  overview,  // the whole picture at the encoder's size
+  tiles,     // cut as the model family's own preprocessing does; what stock llama.cpp tools do
+};
+
+struct SegmentAnswererOptions {
+  SessionOptions session;
+  int window = 1;  // pictures that a question is asked about, the newest last; at least 1
+  Detail detail = Detail::overview;
+};
+
+// Used by one thread at a time, except for the const functions.
+class SegmentAnswerer {
+ public:
+  static Result<std::unique_ptr<SegmentAnswerer>> create(const ModelFiles &files, const SegmentAnswererOptions &options);
+
+  // Size in which see() wants its pictures; any size is right for Detail::tiles.
+  EncoderInput input() const { return encoder_->input(); }
+  PatchGrid grid() const { return encoder_->grid(); }
+
+  // Encodes a picture and takes it into the window; the oldest leaves.
+  Status see(const Frame &rgb, std::stop_token stop);
+  // Takes in what an encoder of the same model has made already.
+  void see(SharedTokens tokens);
+
+  bool has_seen() const { return !window_.empty(); }
+
+  // About the pictures of the window. Fills in `about` as their time span and `timings.encode` as what
+  // the newest of them cost. Errors as Session::ask, and invalid_argument before anything was seen.
+  Result<Answer> answer(const std::string &question, std::stop_token stop, const TokenListener &listener = {});
+
+ private:
+  struct Seen {
+    EncodedImage image;
+    StreamTime pts{};
+    Duration encode_time{};
+  };
+
+  SegmentAnswerer() = default;
+  void remember(Seen seen);
+
+  SegmentAnswererOptions options_;
+  std::unique_ptr<VisionEncoder> encoder_;
+  std::unique_ptr<Session> session_;
+  std::deque<Seen> window_;
+};
+
+}  // namespace saccade
