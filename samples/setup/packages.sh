@@ -30,7 +30,8 @@ apt() { as_root DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -y -q --no-insta
 
 # apt_sizes PACKAGE...: two numbers, megabytes to fetch and megabytes on disk; nothing when apt does not tell.
 apt_sizes() {
-  LC_ALL=C apt-get install --assume-no --no-install-recommends "$@" 2>/dev/null </dev/null | tr -d , | awk '
+  # answered with no, apt-get prints its plan and fails
+  { LC_ALL=C apt-get install --assume-no --no-install-recommends "$@" 2>/dev/null </dev/null || true; } | tr -d , | awk '
     function mb(n, unit) { return int(n * (unit == "kB" ? 0.001 : unit == "GB" ? 1000 : unit == "MB" ? 1 : 0) + 1) }
     /^Need to get/ { sub(/\/[0-9.]+/, "", $4); fetch = mb($4, $5); if ($5 ~ /\//) { split($5, u, "/"); fetch = mb($4, u[1]) } }
     /^After this operation/ { disk = mb($4, $5) }
