@@ -2,12 +2,10 @@
 
 #include <string>
 
+#include "common/pointers.h"
+
 namespace saccade::gst {
 namespace {
-
-struct BufferUnref {
-  void operator()(GstBuffer *buffer) const { gst_buffer_unref(buffer); }
-};
 
 // A mapped picture; unmapped at the end of its scope.
 class MappedFrame {
@@ -35,7 +33,7 @@ Status RgbScaler::set_caps(const GstCaps *caps) {
   GstVideoInfo info;
   if (!features || !gst_caps_features_is_equal(features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY) ||
       !gst_video_info_from_caps(&info, caps)) {
-    const std::unique_ptr<gchar, decltype(&g_free)> text(gst_caps_to_string(caps), g_free);
+    const TextPtr text(gst_caps_to_string(caps));
     return {StatusKind::unsupported,
             "cannot read pictures of caps " + std::string(text.get()) +
                 "; put a converter to video/x-raw in system memory before this element"};
@@ -50,8 +48,8 @@ Status RgbScaler::set_caps(const GstCaps *caps) {
 Result<Image> RgbScaler::scale(GstBuffer *buffer, int width, int height) {
   if (auto status = prepare(width, height); !status.ok()) return status;
   Image image{width, height, std::vector<std::uint8_t>(out_.size)};
-  const std::unique_ptr<GstBuffer, BufferUnref> wrapped(gst_buffer_new_wrapped_full(
-      static_cast<GstMemoryFlags>(0), image.rgb.data(), out_.size, 0, out_.size, nullptr, nullptr));
+  const BufferPtr wrapped(gst_buffer_new_wrapped_full(static_cast<GstMemoryFlags>(0), image.rgb.data(),
+                                                      out_.size, 0, out_.size, nullptr, nullptr));
   MappedFrame from(in_, buffer, GST_MAP_READ);
   MappedFrame to(out_, wrapped.get(), GST_MAP_WRITE);
   if (!from.ok() || !to.ok()) {

@@ -9,8 +9,9 @@ EventPtr joined_gap(GstEvent *first, GstEvent *second) {
   GstClockTime duration = 0;
   gst_event_parse_gap(first, &start, nullptr);
   gst_event_parse_gap(second, &last, &duration);
-  if (!GST_CLOCK_TIME_IS_VALID(duration) || last < start) return nullptr;
-  return EventPtr(gst_event_new_gap(start, last - start + duration));
+  if (last < start) return nullptr;
+  const bool ends = GST_CLOCK_TIME_IS_VALID(duration);
+  return EventPtr(gst_event_new_gap(start, ends ? last - start + duration : GST_CLOCK_TIME_NONE));
 }
 
 }  // namespace saccade::gst

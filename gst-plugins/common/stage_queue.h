@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -20,12 +19,9 @@
 #include <utility>
 #include <variant>
 
-namespace saccade::gst {
+#include "common/pointers.h"
 
-struct EventUnref {
-  void operator()(GstEvent *event) const { gst_event_unref(event); }
-};
-using EventPtr = std::unique_ptr<GstEvent, EventUnref>;
+namespace saccade::gst {
 
 enum class Leaky {
   none,        // push() waits for room
@@ -35,7 +31,7 @@ enum class Leaky {
 enum class DropReason { leak, flush, stop };
 enum class PushResult { queued, dropped, refused };  // refused: flushing or stopped
 
-// One GAP over both, when both are GAP events with known times; else null.
+// One GAP over both, when both are GAP events in the order of time; else null.
 EventPtr joined_gap(GstEvent *first, GstEvent *second);
 
 template <typename Payload>
