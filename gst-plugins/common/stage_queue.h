@@ -74,10 +74,14 @@ class StageQueue {
     worker_id_ = worker_.get_id();
   }
 
-  // Cancels the work, drops what waits and joins the worker, from any state; not from a callback, and
-  // not while another thread starts or stops.
+  // Cancels the work, drops what waits and refuses what comes; does not wait for the worker. For elements
+  // that must free a blocked push() before they can deactivate the pads that their worker may be blocked on.
+  void cancel() { close(stopped_, DropReason::stop); }
+
+  // cancel(), then joins the worker, from any state; not from a callback, and not while another thread
+  // starts or stops.
   void stop() {
-    close(stopped_, DropReason::stop);
+    cancel();
     std::jthread ending;  // joined at the end of the scope, without the lock
     const std::lock_guard lock(mutex_);
     ending = std::move(worker_);
@@ -123,10 +127,18 @@ class StageQueue {
     return result;
   }
 
-  // Never waits and never leaks; false when flushing or stopped.
+  // Never waits and never leaks; false when flushing or stopped. A GAP that follows a waiting GAP is joined
+  // to it, so that a stalled worker does not pile them up.
   bool push_event(EventPtr event) {
     const std::lock_guard lock(mutex_);
     if (closed()) return false;
+    if (!items_.empty() && items_.back().index() == 1) {
+      auto &last = std::get<1>(items_.back());
+      if (auto joined = joined_gap(last.get(), event.get())) {
+        last = std::move(joined);
+        return true;
+      }
+    }
     items_.emplace_back(std::in_place_index<1>, std::move(event));
     changed_.notify_all();
     return true;
