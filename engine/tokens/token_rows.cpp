@@ -53,6 +53,7 @@ TokenSet select_rows(const TokenSet &tokens, std::vector<int> chosen) {
   out.grid = tokens.grid;
   out.seen = tokens.seen;
   out.pts = tokens.pts;
+  out.encode_time = tokens.encode_time;
   out.values.reserve(chosen.size() * static_cast<std::size_t>(tokens.dimension));
   for (const int i : chosen) {
     const auto row = tokens.row(i);

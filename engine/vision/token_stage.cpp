@@ -15,10 +15,16 @@ PatchMap fitting(const PatchMap &map, const PatchGrid &grid) {
 TokenStage::TokenStage(std::unique_ptr<VisionEncoder> encoder, std::unique_ptr<TokenCompressor> compressor)
     : encoder_(std::move(encoder)), compressor_(std::move(compressor)) {}
 
-SharedTokens TokenStage::reusable(const PatchAdvice &advice) const {
+SharedTokens TokenStage::reusable(const PatchAdvice &advice) {
   const auto refresh = refreshed(advice);
   const bool unchanged = !refresh.empty() && std::ranges::all_of(refresh, [](auto v) { return v == 0; });
-  return unchanged ? last_ : nullptr;
+  if (!unchanged || !last_) return nullptr;
+  if (last_->encode_time != Duration::zero()) {
+    auto again = std::make_shared<TokenSet>(*last_);
+    again->encode_time = Duration::zero();
+    last_ = std::move(again);
+  }
+  return last_;
 }
 
 Result<SharedTokens> TokenStage::encode(const Frame &rgb, const PatchAdvice &advice, double ratio,

@@ -27,9 +27,9 @@ class TokenStage {
   EncoderInput input() const { return encoder_->input(); }
   PatchGrid grid() const { return encoder_->grid(); }
 
-  // The last tokens again, the very same object, when the advice says that nothing changed since they
-  // were made; null when the picture has to be encoded.
-  SharedTokens reusable(const PatchAdvice &advice) const;
+  // The last tokens again, at no encode time, when the advice says that nothing changed since they were
+  // made; null when the picture has to be encoded.
+  SharedTokens reusable(const PatchAdvice &advice);
 
   // Encodes `rgb` (exactly input() in size) and keeps `ratio` of its tokens. A failed or cancelled
   // encode leaves what reusable() returns as it was.

@@ -4,8 +4,8 @@
 
 G_BEGIN_DECLS
 
-#define SACCADE_TYPE_TOKEN_COMPRESSOR (saccade_token_compressor_get_type())
-G_DECLARE_FINAL_TYPE(SaccadeTokenCompressor, saccade_token_compressor, SACCADE, TOKEN_COMPRESSOR, GstElement)
+#define GST_TYPE_TOKEN_COMPRESSOR (gst_token_compressor_get_type())
+G_DECLARE_FINAL_TYPE(GstTokenCompressor, gst_token_compressor, GST, TOKEN_COMPRESSOR, GstElement)
 
 GST_ELEMENT_REGISTER_DECLARE(tokencompressor);
 
