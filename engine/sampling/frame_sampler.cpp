@@ -17,6 +17,9 @@ constexpr int kHashChanged = 4;
 // to every rounded timestamp.
 constexpr double kPeriodTolerance = 0.02;
 
+// What "no bound" means once downstream cannot keep up, in frames per second: a usual camera's rate.
+constexpr double kUnboundedRate = 30;
+
 Duration period_of(double rate) { return from_seconds(1.0 / rate); }
 
 Duration with_tolerance(Duration period) {
@@ -74,6 +77,11 @@ std::uint64_t FrameSampler::dropped() const {
   return n - kept();
 }
 
+double FrameSampler::unhindered_rate() const {
+  if (settings_.max_rate > 0) return settings_.max_rate;
+  return factor_ < 1 ? kUnboundedRate : 0;
+}
+
 bool FrameSampler::differs(const Thumbnail &now) const {
   // A flickering lamp moves all cells alike, so their median offset is no change of the scene; but a large
   // one (a light switched, night fallen) is, hence the bound.
@@ -89,7 +97,7 @@ bool FrameSampler::differs(const Thumbnail &now) const {
 }
 
 SamplingReason FrameSampler::judge_uniform(StreamTime pts) {
-  const double rate = settings_.max_rate;
+  const double rate = unhindered_rate();
   if (rate <= 0) return SamplingReason::scheduled;
   const auto period = period_of(rate * factor_);
   if (pts + (period - with_tolerance(period)) < next_turn_) {
@@ -107,10 +115,10 @@ SamplingReason FrameSampler::judge_every() {
 }
 
 SamplingReason FrameSampler::judge_adaptive(const Frame &luma, std::optional<StreamTime> pts) {
-  if (pts && last_kept_ && settings_.max_rate > 0) {
+  if (const double rate = unhindered_rate(); pts && last_kept_ && rate > 0) {
     const auto since = *pts - *last_kept_;
-    if (since < with_tolerance(period_of(settings_.max_rate))) return SamplingReason::too_soon;
-    if (since < with_tolerance(period_of(settings_.max_rate * factor_))) return SamplingReason::overloaded;
+    if (settings_.max_rate > 0 && since < with_tolerance(period_of(rate))) return SamplingReason::too_soon;
+    if (since < with_tolerance(period_of(rate * factor_))) return SamplingReason::overloaded;
   }
   Thumbnail now;
   sample_thumbnail(luma, kColumns, kRows, now);
@@ -138,7 +146,7 @@ SamplingDecision FrameSampler::decide(const Frame &luma, std::optional<StreamTim
   if (reason == SamplingReason::first || reason == SamplingReason::time_jump) {
     seen_ = 0;
     last_kept_.reset();
-    if (pts && settings_.max_rate > 0) next_turn_ = *pts + period_of(settings_.max_rate * factor_);
+    if (const double rate = unhindered_rate(); pts && rate > 0) next_turn_ = *pts + period_of(rate * factor_);
   }
   started_ = true;
   width_ = luma.width;

@@ -61,7 +61,7 @@ class FrameSampler {
   // `luma` is only read in adaptive mode; `pts` is stream time, or nothing when the buffer had none.
   SamplingDecision decide(const Frame &luma, std::optional<StreamTime> pts);
 
-  // Multiplies max_rate by `factor` in (0, 1] until told otherwise.
+  // Multiplies max_rate (30 when it has no bound) by `factor` in (0, 1] until told otherwise.
   void slow_down(double factor);
   double slow_down_factor() const { return factor_; }
 
@@ -82,6 +82,7 @@ class FrameSampler {
   SamplingReason judge_every();
   SamplingReason judge_adaptive(const Frame &luma, std::optional<StreamTime> pts);
   bool differs(const Thumbnail &now) const;
+  double unhindered_rate() const;  // frames per second; 0 = no bound
 
   FrameSamplerSettings settings_;
   double factor_ = 1;

@@ -78,7 +78,7 @@ void CommittedReference::advance(StreamTime now, Duration timeout) {
   now_ = now;
   bool late = false;
   for (auto &entry : pending_) {
-    if (entry.timed_out || now - entry.pts < timeout) continue;
+    if (timeout <= Duration::zero() || entry.timed_out || now - entry.pts < timeout) continue;
     if (consumers_.empty()) {
       entry.answered.emplace_back();  // nobody listens: what was emitted counts as encoded
       entry.encoded = entry.refresh;

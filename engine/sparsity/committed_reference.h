@@ -45,7 +45,7 @@ class CommittedReference {
   // A frame goes downstream: 255 in `refresh` marks the patches that a consumer is asked to encode.
   void emit(std::uint64_t frame, StreamTime pts, std::span<const std::uint8_t> cells,
             const PatchMap &refresh);
-  // Stream time has come to `now`: what waited longer than `timeout` is owed, or commits itself.
+  // Stream time has come to `now`: what waited `timeout` or longer is owed, or commits itself; zero = never.
   void advance(StreamTime now, Duration timeout);
   // `patches` empty = all. Frames that are not pending are ignored; a map of a foreign size counts only as
   // all or nothing.

@@ -42,7 +42,9 @@ MasGateSettings MasGate::settings() const {
 
 MasGateCounts MasGate::counts() const {
   const std::lock_guard lock(mutex_);
-  return counts_;
+  auto counts = counts_;
+  counts.pending = reference_.pending();
+  return counts;
 }
 
 void MasGate::forget() {
@@ -52,6 +54,15 @@ void MasGate::forget() {
   spatial_.forget();
   last_needed_.reset();
   sound_active_ = false;
+}
+
+void MasGate::restart() {
+  forget();
+  const std::lock_guard lock(mutex_);
+  reference_ = {};
+  counts_ = {};
+  frame_ = 0;
+  cloud_ = false;
 }
 
 void MasGate::committed(std::uint64_t frame, const PatchMap &encoded, const std::string &consumer) {

@@ -32,8 +32,8 @@ struct MasGateSettings {
   double change_threshold = 0.12;  // of the change d in [0, 1], at which a patch must be encoded again
   double sound_threshold = 0.5;    // of the sound's activity in [0, 1], at which it deserves an answer
   TemporalSettings temporal;
-  Duration commit_timeout = std::chrono::seconds(2);
-  Duration max_age = std::chrono::seconds(60);  // a patch older than this is refreshed; zero = never
+  Duration commit_timeout = std::chrono::seconds(2);  // of stream time; zero = wait for ever
+  Duration max_age = std::chrono::seconds(60);        // a patch older than this is refreshed; zero = never
   Route route = Route::automatic;
   double complexity_threshold = 0.75;  // route automatic: pictures above it are better off in the cloud
 };
@@ -46,6 +46,7 @@ struct MasGateCounts {
   std::uint64_t sent_again = 0;  // reports that carried a patch which had been lost
   std::uint64_t woken_by_sound = 0;
   std::uint64_t hash_matches = 0;  // frames whose hash equals 95 % of the last needed one's
+  std::uint64_t pending = 0;       // frames on their way to the encoders now
 };
 
 class MasGate {
@@ -68,7 +69,8 @@ class MasGate {
   void committed(std::uint64_t frame, const PatchMap &patches, const std::string &consumer);
   void dropped(std::uint64_t frame, const std::string &consumer);
 
-  void forget();  // after a flush or a cut in the stream: the next frame is new as a whole
+  void forget();   // after a flush or a cut in the stream: the next frame is new as a whole
+  void restart();  // as if constructed anew with the same settings
   MasGateCounts counts() const;
 
  private:
