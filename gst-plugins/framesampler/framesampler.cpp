@@ -20,8 +20,8 @@
 #include "common/metas.h"
 #include "sampling/frame_sampler.h"
 
-GST_DEBUG_CATEGORY_STATIC(saccade_frame_sampler_debug);
-#define GST_CAT_DEFAULT saccade_frame_sampler_debug
+GST_DEBUG_CATEGORY_STATIC(gst_frame_sampler_debug);
+#define GST_CAT_DEFAULT gst_frame_sampler_debug
 
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
     "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)));
@@ -58,7 +58,7 @@ static GType saccade_sampling_mode_get_type(void) {
   return type;
 }
 
-struct SaccadeFrameSamplerPrivate {
+struct GstFrameSamplerPrivate {
   std::mutex mutex;  // over the sampler; never held while pushing
   saccade::FrameSampler sampler{
       {kDefaultMode, kDefaultMaxRate, kDefaultMinRate, kDefaultEvery, kDefaultThreshold}};
@@ -68,32 +68,31 @@ struct SaccadeFrameSamplerPrivate {
   GstVideoInfo info{};
 };
 
-struct _SaccadeFrameSampler {
+struct _GstFrameSampler {
   GstBaseTransform parent;
-  SaccadeFrameSamplerPrivate *priv;
+  GstFrameSamplerPrivate *priv;
 };
 
-G_DEFINE_TYPE(SaccadeFrameSampler, saccade_frame_sampler, GST_TYPE_BASE_TRANSFORM)
-GST_ELEMENT_REGISTER_DEFINE(framesampler, "framesampler", GST_RANK_NONE, SACCADE_TYPE_FRAME_SAMPLER)
+G_DEFINE_TYPE(GstFrameSampler, gst_frame_sampler, GST_TYPE_BASE_TRANSFORM)
+GST_ELEMENT_REGISTER_DEFINE(framesampler, "framesampler", GST_RANK_NONE, GST_TYPE_FRAME_SAMPLER)
 
-static void saccade_frame_sampler_finalize(GObject *object);
-static void saccade_frame_sampler_set_property(GObject *object, guint id, const GValue *value,
-                                               GParamSpec *pspec);
-static void saccade_frame_sampler_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec);
-static gboolean saccade_frame_sampler_start(GstBaseTransform *trans);
-static gboolean saccade_frame_sampler_set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *out);
-static gboolean saccade_frame_sampler_sink_event(GstBaseTransform *trans, GstEvent *event);
-static gboolean saccade_frame_sampler_src_event(GstBaseTransform *trans, GstEvent *event);
-static GstFlowReturn saccade_frame_sampler_generate_output(GstBaseTransform *trans, GstBuffer **out);
+static void gst_frame_sampler_finalize(GObject *object);
+static void gst_frame_sampler_set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec);
+static void gst_frame_sampler_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec);
+static gboolean gst_frame_sampler_start(GstBaseTransform *trans);
+static gboolean gst_frame_sampler_set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *out);
+static gboolean gst_frame_sampler_sink_event(GstBaseTransform *trans, GstEvent *event);
+static gboolean gst_frame_sampler_src_event(GstBaseTransform *trans, GstEvent *event);
+static GstFlowReturn gst_frame_sampler_generate_output(GstBaseTransform *trans, GstBuffer **out);
 
-static void saccade_frame_sampler_class_init(SaccadeFrameSamplerClass *klass) {
+static void gst_frame_sampler_class_init(GstFrameSamplerClass *klass) {
   auto object_class = G_OBJECT_CLASS(klass);
   auto element_class = GST_ELEMENT_CLASS(klass);
   auto trans_class = GST_BASE_TRANSFORM_CLASS(klass);
 
-  object_class->finalize = saccade_frame_sampler_finalize;
-  object_class->set_property = saccade_frame_sampler_set_property;
-  object_class->get_property = saccade_frame_sampler_get_property;
+  object_class->finalize = gst_frame_sampler_finalize;
+  object_class->set_property = gst_frame_sampler_set_property;
+  object_class->get_property = gst_frame_sampler_get_property;
 
   const auto playing =
       static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
@@ -133,30 +132,30 @@ static void saccade_frame_sampler_class_init(SaccadeFrameSamplerClass *klass) {
   gst_element_class_set_static_metadata(element_class, "Frame sampler", "Filter/Video",
                                         "Keeps the frames that are new and drops the rest", "Saccade");
 
-  trans_class->start = GST_DEBUG_FUNCPTR(saccade_frame_sampler_start);
-  trans_class->set_caps = GST_DEBUG_FUNCPTR(saccade_frame_sampler_set_caps);
-  trans_class->sink_event = GST_DEBUG_FUNCPTR(saccade_frame_sampler_sink_event);
-  trans_class->src_event = GST_DEBUG_FUNCPTR(saccade_frame_sampler_src_event);
-  trans_class->generate_output = GST_DEBUG_FUNCPTR(saccade_frame_sampler_generate_output);
+  trans_class->start = GST_DEBUG_FUNCPTR(gst_frame_sampler_start);
+  trans_class->set_caps = GST_DEBUG_FUNCPTR(gst_frame_sampler_set_caps);
+  trans_class->sink_event = GST_DEBUG_FUNCPTR(gst_frame_sampler_sink_event);
+  trans_class->src_event = GST_DEBUG_FUNCPTR(gst_frame_sampler_src_event);
+  trans_class->generate_output = GST_DEBUG_FUNCPTR(gst_frame_sampler_generate_output);
 
   gst_type_mark_as_plugin_api(SACCADE_TYPE_SAMPLING_MODE, static_cast<GstPluginAPIFlags>(0));
-  GST_DEBUG_CATEGORY_INIT(saccade_frame_sampler_debug, "framesampler", 0, "frame sampler");
+  GST_DEBUG_CATEGORY_INIT(gst_frame_sampler_debug, "framesampler", 0, "frame sampler");
 }
 
-static void saccade_frame_sampler_init(SaccadeFrameSampler *self) {
-  self->priv = new SaccadeFrameSamplerPrivate();
+static void gst_frame_sampler_init(GstFrameSampler *self) {
+  self->priv = new GstFrameSamplerPrivate();
   // Frames pass untouched or not at all, so allocation and caps are negotiated around us.
   gst_base_transform_set_passthrough(GST_BASE_TRANSFORM(self), TRUE);
 }
 
-static void saccade_frame_sampler_finalize(GObject *object) {
-  delete SACCADE_FRAME_SAMPLER(object)->priv;
-  G_OBJECT_CLASS(saccade_frame_sampler_parent_class)->finalize(object);
+static void gst_frame_sampler_finalize(GObject *object) {
+  delete GST_FRAME_SAMPLER(object)->priv;
+  G_OBJECT_CLASS(gst_frame_sampler_parent_class)->finalize(object);
 }
 
-static void saccade_frame_sampler_set_property(GObject *object, guint id, const GValue *value,
-                                               GParamSpec *pspec) {
-  auto priv = SACCADE_FRAME_SAMPLER(object)->priv;
+static void gst_frame_sampler_set_property(GObject *object, guint id, const GValue *value,
+                                           GParamSpec *pspec) {
+  auto priv = GST_FRAME_SAMPLER(object)->priv;
   const std::lock_guard lock(priv->mutex);
   auto settings = priv->sampler.settings();
   switch (id) {
@@ -170,7 +169,7 @@ static void saccade_frame_sampler_set_property(GObject *object, guint id, const 
   priv->sampler.configure(settings);
 }
 
-static GstStructure *saccade_frame_sampler_statistics(const saccade::FrameSampler &sampler) {
+static GstStructure *gst_frame_sampler_statistics(const saccade::FrameSampler &sampler) {
   auto statistics = gst_structure_new("framesampler-statistics",  //
                                       "received", G_TYPE_UINT64, guint64{sampler.kept() + sampler.dropped()},
                                       "kept", G_TYPE_UINT64, guint64{sampler.kept()},        //
@@ -184,8 +183,8 @@ static GstStructure *saccade_frame_sampler_statistics(const saccade::FrameSample
   return statistics;
 }
 
-static void saccade_frame_sampler_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
-  auto priv = SACCADE_FRAME_SAMPLER(object)->priv;
+static void gst_frame_sampler_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
+  auto priv = GST_FRAME_SAMPLER(object)->priv;
   const std::lock_guard lock(priv->mutex);
   const auto &settings = priv->sampler.settings();
   switch (id) {
@@ -194,20 +193,20 @@ static void saccade_frame_sampler_get_property(GObject *object, guint id, GValue
     case PROP_MIN_RATE: g_value_set_double(value, settings.min_rate); break;
     case PROP_EVERY: g_value_set_int(value, settings.every); break;
     case PROP_THRESHOLD: g_value_set_double(value, settings.threshold); break;
-    case PROP_STATISTICS: g_value_take_boxed(value, saccade_frame_sampler_statistics(priv->sampler)); break;
+    case PROP_STATISTICS: g_value_take_boxed(value, gst_frame_sampler_statistics(priv->sampler)); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
   }
 }
 
-static gboolean saccade_frame_sampler_start(GstBaseTransform *trans) {
-  auto priv = SACCADE_FRAME_SAMPLER(trans)->priv;
+static gboolean gst_frame_sampler_start(GstBaseTransform *trans) {
+  auto priv = GST_FRAME_SAMPLER(trans)->priv;
   const std::lock_guard lock(priv->mutex);
   priv->sampler = saccade::FrameSampler(priv->sampler.settings());  // counts and comparisons start anew
   return TRUE;
 }
 
-static gboolean saccade_frame_sampler_set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *) {
-  auto self = SACCADE_FRAME_SAMPLER(trans);
+static gboolean gst_frame_sampler_set_caps(GstBaseTransform *trans, GstCaps *in, GstCaps *) {
+  auto self = GST_FRAME_SAMPLER(trans);
   auto priv = self->priv;
   if (!gst_video_info_from_caps(&priv->info, in)) {
     GST_ELEMENT_ERROR(self, STREAM, FORMAT,
@@ -222,17 +221,17 @@ static gboolean saccade_frame_sampler_set_caps(GstBaseTransform *trans, GstCaps 
   return TRUE;
 }
 
-static gboolean saccade_frame_sampler_sink_event(GstBaseTransform *trans, GstEvent *event) {
-  auto priv = SACCADE_FRAME_SAMPLER(trans)->priv;
+static gboolean gst_frame_sampler_sink_event(GstBaseTransform *trans, GstEvent *event) {
+  auto priv = GST_FRAME_SAMPLER(trans)->priv;
   if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP || GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START) {
     const std::lock_guard lock(priv->mutex);
     priv->sampler.forget();
   }
-  return GST_BASE_TRANSFORM_CLASS(saccade_frame_sampler_parent_class)->sink_event(trans, event);
+  return GST_BASE_TRANSFORM_CLASS(gst_frame_sampler_parent_class)->sink_event(trans, event);
 }
 
 // Only a live stream slows down for a busy model: a file waits for it, and its run stays reproducible.
-static bool saccade_frame_sampler_is_live(GstBaseTransform *trans) {
+static bool gst_frame_sampler_is_live(GstBaseTransform *trans) {
   gboolean live = FALSE;
   auto query = gst_query_new_latency();
   if (gst_pad_peer_query(trans->sinkpad, query)) gst_query_parse_latency(query, &live, nullptr, nullptr);
@@ -240,9 +239,9 @@ static bool saccade_frame_sampler_is_live(GstBaseTransform *trans) {
   return live;
 }
 
-static void saccade_frame_sampler_heed_load(GstBaseTransform *trans, double utilisation) {
-  if (!saccade_frame_sampler_is_live(trans)) return;
-  auto priv = SACCADE_FRAME_SAMPLER(trans)->priv;
+static void gst_frame_sampler_heed_load(GstBaseTransform *trans, double utilisation) {
+  if (!gst_frame_sampler_is_live(trans)) return;
+  auto priv = GST_FRAME_SAMPLER(trans)->priv;
   const std::lock_guard lock(priv->mutex);
   const double now = priv->sampler.slow_down_factor();
   if (utilisation > kOverloaded) priv->sampler.slow_down(std::max(kSlowest, now * kSlower));
@@ -251,38 +250,37 @@ static void saccade_frame_sampler_heed_load(GstBaseTransform *trans, double util
                    priv->sampler.slow_down_factor());
 }
 
-static gboolean saccade_frame_sampler_src_event(GstBaseTransform *trans, GstEvent *event) {
+static gboolean gst_frame_sampler_src_event(GstBaseTransform *trans, GstEvent *event) {
   if (const auto load = saccade::gst::parse_load(event)) {
-    saccade_frame_sampler_heed_load(trans, load->utilisation);
+    gst_frame_sampler_heed_load(trans, load->utilisation);
   } else if (GST_EVENT_TYPE(event) == GST_EVENT_QOS) {
     // A sink's proportion is its processing time over the stream's: 1 = fully busy.
     GstQOSType type = GST_QOS_TYPE_OVERFLOW;
     gdouble proportion = 0;
     gst_event_parse_qos(event, &type, &proportion, nullptr, nullptr);
-    if (type != GST_QOS_TYPE_THROTTLE) saccade_frame_sampler_heed_load(trans, proportion);
+    if (type != GST_QOS_TYPE_THROTTLE) gst_frame_sampler_heed_load(trans, proportion);
   }
-  return GST_BASE_TRANSFORM_CLASS(saccade_frame_sampler_parent_class)->src_event(trans, event);
+  return GST_BASE_TRANSFORM_CLASS(gst_frame_sampler_parent_class)->src_event(trans, event);
 }
 
-static std::optional<saccade::StreamTime> saccade_frame_sampler_time_of(GstBaseTransform *trans,
-                                                                        GstBuffer *buffer) {
+static std::optional<saccade::StreamTime> gst_frame_sampler_time_of(GstBaseTransform *trans,
+                                                                    GstBuffer *buffer) {
   if (trans->segment.format != GST_FORMAT_TIME || !GST_BUFFER_PTS_IS_VALID(buffer)) return std::nullopt;
   const auto time = gst_segment_to_running_time(&trans->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
   if (!GST_CLOCK_TIME_IS_VALID(time)) return std::nullopt;
   return saccade::StreamTime(static_cast<std::int64_t>(time));
 }
 
-static saccade::SamplingDecision saccade_frame_sampler_decide(SaccadeFrameSampler *self,
-                                                              const saccade::Frame &frame,
-                                                              std::optional<saccade::StreamTime> time) {
+static saccade::SamplingDecision gst_frame_sampler_decide(GstFrameSampler *self, const saccade::Frame &frame,
+                                                          std::optional<saccade::StreamTime> time) {
   const std::lock_guard lock(self->priv->mutex);
   return self->priv->sampler.decide(frame, time);
 }
 
 // Takes the frame that came in; gives it on, or nothing. Giving nothing with FLOW_OK, rather than returning
 // FLOW_DROPPED, keeps the base class from marking every kept frame as a discontinuity.
-static GstFlowReturn saccade_frame_sampler_generate_output(GstBaseTransform *trans, GstBuffer **out) {
-  auto self = SACCADE_FRAME_SAMPLER(trans);
+static GstFlowReturn gst_frame_sampler_generate_output(GstBaseTransform *trans, GstBuffer **out) {
+  auto self = GST_FRAME_SAMPLER(trans);
   auto priv = self->priv;
   *out = nullptr;
   auto buffer = trans->queued_buf;
@@ -298,8 +296,8 @@ static GstFlowReturn saccade_frame_sampler_generate_output(GstBaseTransform *tra
       gst_buffer_unref(buffer);
       return GST_FLOW_ERROR;
     }
-    decision = saccade_frame_sampler_decide(self, picture.value().frame(),
-                                            saccade_frame_sampler_time_of(trans, buffer));
+    decision =
+        gst_frame_sampler_decide(self, picture.value().frame(), gst_frame_sampler_time_of(trans, buffer));
   }
   GST_LOG_OBJECT(self, "%s: %" GST_PTR_FORMAT, saccade::to_string(decision.reason),
                  static_cast<void *>(buffer));

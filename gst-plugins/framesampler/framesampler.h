@@ -6,7 +6,7 @@
 
 G_BEGIN_DECLS
 
-#define SACCADE_TYPE_FRAME_SAMPLER (saccade_frame_sampler_get_type())
-G_DECLARE_FINAL_TYPE(SaccadeFrameSampler, saccade_frame_sampler, SACCADE, FRAME_SAMPLER, GstBaseTransform)
+#define GST_TYPE_FRAME_SAMPLER (gst_frame_sampler_get_type())
+G_DECLARE_FINAL_TYPE(GstFrameSampler, gst_frame_sampler, GST, FRAME_SAMPLER, GstBaseTransform)
 
 G_END_DECLS

@@ -22,8 +22,8 @@
 #include "masgate/audio_inputs.h"
 #include "masgate/masgate_settings.h"
 
-GST_DEBUG_CATEGORY_STATIC(saccade_mas_gate_debug);
-#define GST_CAT_DEFAULT saccade_mas_gate_debug
+GST_DEBUG_CATEGORY_STATIC(gst_mas_gate_debug);
+#define GST_CAT_DEFAULT gst_mas_gate_debug
 
 using saccade::Duration;
 using saccade::StreamTime;
@@ -58,7 +58,7 @@ struct Counts {
 
 }  // namespace
 
-struct SaccadeMasGatePrivate {
+struct GstMasGatePrivate {
   std::mutex settings_mutex;
   saccade::gst::GateSettings settings;
   bool settings_changed = true;
@@ -85,38 +85,38 @@ struct SaccadeMasGatePrivate {
   std::jthread waker;
 };
 
-struct _SaccadeMasGate {
+struct _GstMasGate {
   GstElement parent;
   GstPad *sink;
   GstPad *src;
-  SaccadeMasGatePrivate *priv;
+  GstMasGatePrivate *priv;
 };
 
-G_DEFINE_TYPE(SaccadeMasGate, saccade_mas_gate, GST_TYPE_ELEMENT)
-GST_ELEMENT_REGISTER_DEFINE(masgate, "masgate", GST_RANK_NONE, SACCADE_TYPE_MAS_GATE)
+G_DEFINE_TYPE(GstMasGate, gst_mas_gate, GST_TYPE_ELEMENT)
+GST_ELEMENT_REGISTER_DEFINE(masgate, "masgate", GST_RANK_NONE, GST_TYPE_MAS_GATE)
 
-static void saccade_mas_gate_finalize(GObject *object);
-static void saccade_mas_gate_set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec);
-static void saccade_mas_gate_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec);
-static GstPad *saccade_mas_gate_request_pad(GstElement *element, GstPadTemplate *templ, const gchar *name,
-                                            const GstCaps *caps);
-static void saccade_mas_gate_release_pad(GstElement *element, GstPad *pad);
-static GstStateChangeReturn saccade_mas_gate_change_state(GstElement *element, GstStateChange change);
-static GstIterator *saccade_mas_gate_links(GstPad *pad, GstObject *parent);
-static gboolean saccade_mas_gate_sink_event(GstPad *pad, GstObject *parent, GstEvent *event);
-static gboolean saccade_mas_gate_src_event(GstPad *pad, GstObject *parent, GstEvent *event);
-static GstFlowReturn saccade_mas_gate_chain(GstPad *pad, GstObject *parent, GstBuffer *buffer);
-static gboolean saccade_mas_gate_audio_event(GstPad *pad, GstObject *parent, GstEvent *event);
-static GstFlowReturn saccade_mas_gate_audio_chain(GstPad *pad, GstObject *parent, GstBuffer *buffer);
-static void saccade_mas_gate_watch_still_picture(SaccadeMasGate *self, std::stop_token stop);
+static void gst_mas_gate_finalize(GObject *object);
+static void gst_mas_gate_set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec);
+static void gst_mas_gate_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec);
+static GstPad *gst_mas_gate_request_pad(GstElement *element, GstPadTemplate *templ, const gchar *name,
+                                        const GstCaps *caps);
+static void gst_mas_gate_release_pad(GstElement *element, GstPad *pad);
+static GstStateChangeReturn gst_mas_gate_change_state(GstElement *element, GstStateChange change);
+static GstIterator *gst_mas_gate_links(GstPad *pad, GstObject *parent);
+static gboolean gst_mas_gate_sink_event(GstPad *pad, GstObject *parent, GstEvent *event);
+static gboolean gst_mas_gate_src_event(GstPad *pad, GstObject *parent, GstEvent *event);
+static GstFlowReturn gst_mas_gate_chain(GstPad *pad, GstObject *parent, GstBuffer *buffer);
+static gboolean gst_mas_gate_audio_event(GstPad *pad, GstObject *parent, GstEvent *event);
+static GstFlowReturn gst_mas_gate_audio_chain(GstPad *pad, GstObject *parent, GstBuffer *buffer);
+static void gst_mas_gate_watch_still_picture(GstMasGate *self, std::stop_token stop);
 
-static void saccade_mas_gate_class_init(SaccadeMasGateClass *klass) {
+static void gst_mas_gate_class_init(GstMasGateClass *klass) {
   auto object_class = G_OBJECT_CLASS(klass);
   auto element_class = GST_ELEMENT_CLASS(klass);
 
-  object_class->finalize = saccade_mas_gate_finalize;
-  object_class->set_property = saccade_mas_gate_set_property;
-  object_class->get_property = saccade_mas_gate_get_property;
+  object_class->finalize = gst_mas_gate_finalize;
+  object_class->set_property = gst_mas_gate_set_property;
+  object_class->get_property = gst_mas_gate_get_property;
   saccade::gst::install_gate_properties(object_class);
 
   gst_element_class_add_static_pad_template(element_class, &sink_template);
@@ -124,41 +124,41 @@ static void saccade_mas_gate_class_init(SaccadeMasGateClass *klass) {
   gst_element_class_add_static_pad_template(element_class, &audio_template);
   gst_element_class_set_static_metadata(element_class, "MAS gate", "Filter/Analyzer/Video",
                                         "Decides which frames, patches and modalities are needed", "Saccade");
-  element_class->request_new_pad = GST_DEBUG_FUNCPTR(saccade_mas_gate_request_pad);
-  element_class->release_pad = GST_DEBUG_FUNCPTR(saccade_mas_gate_release_pad);
-  element_class->change_state = GST_DEBUG_FUNCPTR(saccade_mas_gate_change_state);
+  element_class->request_new_pad = GST_DEBUG_FUNCPTR(gst_mas_gate_request_pad);
+  element_class->release_pad = GST_DEBUG_FUNCPTR(gst_mas_gate_release_pad);
+  element_class->change_state = GST_DEBUG_FUNCPTR(gst_mas_gate_change_state);
 
-  GST_DEBUG_CATEGORY_INIT(saccade_mas_gate_debug, "masgate", 0, "MAS gate");
+  GST_DEBUG_CATEGORY_INIT(gst_mas_gate_debug, "masgate", 0, "MAS gate");
 }
 
-static void saccade_mas_gate_init(SaccadeMasGate *self) {
-  self->priv = new SaccadeMasGatePrivate();
+static void gst_mas_gate_init(GstMasGate *self) {
+  self->priv = new GstMasGatePrivate();
   gst_segment_init(&self->priv->segment, GST_FORMAT_TIME);
 
   self->sink = gst_pad_new_from_static_template(&sink_template, "sink");
-  gst_pad_set_chain_function(self->sink, GST_DEBUG_FUNCPTR(saccade_mas_gate_chain));
-  gst_pad_set_event_function(self->sink, GST_DEBUG_FUNCPTR(saccade_mas_gate_sink_event));
-  gst_pad_set_iterate_internal_links_function(self->sink, GST_DEBUG_FUNCPTR(saccade_mas_gate_links));
+  gst_pad_set_chain_function(self->sink, GST_DEBUG_FUNCPTR(gst_mas_gate_chain));
+  gst_pad_set_event_function(self->sink, GST_DEBUG_FUNCPTR(gst_mas_gate_sink_event));
+  gst_pad_set_iterate_internal_links_function(self->sink, GST_DEBUG_FUNCPTR(gst_mas_gate_links));
   GST_PAD_SET_PROXY_CAPS(self->sink);
   GST_PAD_SET_PROXY_ALLOCATION(self->sink);
   gst_element_add_pad(GST_ELEMENT(self), self->sink);
 
   self->src = gst_pad_new_from_static_template(&src_template, "src");
-  gst_pad_set_event_function(self->src, GST_DEBUG_FUNCPTR(saccade_mas_gate_src_event));
-  gst_pad_set_iterate_internal_links_function(self->src, GST_DEBUG_FUNCPTR(saccade_mas_gate_links));
+  gst_pad_set_event_function(self->src, GST_DEBUG_FUNCPTR(gst_mas_gate_src_event));
+  gst_pad_set_iterate_internal_links_function(self->src, GST_DEBUG_FUNCPTR(gst_mas_gate_links));
   GST_PAD_SET_PROXY_CAPS(self->src);
   gst_element_add_pad(GST_ELEMENT(self), self->src);
 }
 
-static void saccade_mas_gate_finalize(GObject *object) {
-  delete SACCADE_MAS_GATE(object)->priv;
-  G_OBJECT_CLASS(saccade_mas_gate_parent_class)->finalize(object);
+static void gst_mas_gate_finalize(GObject *object) {
+  delete GST_MAS_GATE(object)->priv;
+  G_OBJECT_CLASS(gst_mas_gate_parent_class)->finalize(object);
 }
 
 // ---- properties
 
-static void saccade_mas_gate_set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec) {
-  auto priv = SACCADE_MAS_GATE(object)->priv;
+static void gst_mas_gate_set_property(GObject *object, guint id, const GValue *value, GParamSpec *pspec) {
+  auto priv = GST_MAS_GATE(object)->priv;
   const std::lock_guard lock(priv->settings_mutex);
   if (!saccade::gst::set_gate_property(priv->settings, id, value)) {
     G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -166,7 +166,7 @@ static void saccade_mas_gate_set_property(GObject *object, guint id, const GValu
   priv->settings_changed = true;
 }
 
-static GstStructure *saccade_mas_gate_statistics(SaccadeMasGatePrivate *priv) {
+static GstStructure *gst_mas_gate_statistics(GstMasGatePrivate *priv) {
   const auto looked = priv->gate.counts();
   const std::lock_guard lock(priv->counts_mutex);
   const auto &counts = priv->counts;
@@ -184,10 +184,10 @@ static GstStructure *saccade_mas_gate_statistics(SaccadeMasGatePrivate *priv) {
                            "pending", G_TYPE_UINT64, guint64{looked.pending}, nullptr);
 }
 
-static void saccade_mas_gate_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
-  auto priv = SACCADE_MAS_GATE(object)->priv;
+static void gst_mas_gate_get_property(GObject *object, guint id, GValue *value, GParamSpec *pspec) {
+  auto priv = GST_MAS_GATE(object)->priv;
   if (id == saccade::gst::gate_statistics_property()) {
-    g_value_take_boxed(value, saccade_mas_gate_statistics(priv));
+    g_value_take_boxed(value, gst_mas_gate_statistics(priv));
     return;
   }
   const std::lock_guard lock(priv->settings_mutex);
@@ -199,8 +199,8 @@ static void saccade_mas_gate_get_property(GObject *object, guint id, GValue *val
 // ---- pads and states
 
 // Video only: sound ends here, so no query or event runs from one to the other.
-static GstIterator *saccade_mas_gate_links(GstPad *pad, GstObject *parent) {
-  auto self = SACCADE_MAS_GATE(parent);
+static GstIterator *gst_mas_gate_links(GstPad *pad, GstObject *parent) {
+  auto self = GST_MAS_GATE(parent);
   GValue other = G_VALUE_INIT;
   g_value_init(&other, GST_TYPE_PAD);
   g_value_set_object(&other, pad == self->src ? self->sink : self->src);
@@ -209,11 +209,11 @@ static GstIterator *saccade_mas_gate_links(GstPad *pad, GstObject *parent) {
   return links;
 }
 
-static GstIterator *saccade_mas_gate_no_links(GstPad *, GstObject *) { return nullptr; }
+static GstIterator *gst_mas_gate_no_links(GstPad *, GstObject *) { return nullptr; }
 
-static GstPad *saccade_mas_gate_request_pad(GstElement *element, GstPadTemplate *templ, const gchar *name,
-                                            const GstCaps *) {
-  auto self = SACCADE_MAS_GATE(element);
+static GstPad *gst_mas_gate_request_pad(GstElement *element, GstPadTemplate *templ, const gchar *name,
+                                        const GstCaps *) {
+  auto self = GST_MAS_GATE(element);
   std::string pad_name = name ? name : "";
   if (pad_name.empty()) {
     GST_OBJECT_LOCK(self);
@@ -221,9 +221,9 @@ static GstPad *saccade_mas_gate_request_pad(GstElement *element, GstPadTemplate 
     GST_OBJECT_UNLOCK(self);
   }
   auto pad = gst_pad_new_from_template(templ, pad_name.c_str());
-  gst_pad_set_chain_function(pad, GST_DEBUG_FUNCPTR(saccade_mas_gate_audio_chain));
-  gst_pad_set_event_function(pad, GST_DEBUG_FUNCPTR(saccade_mas_gate_audio_event));
-  gst_pad_set_iterate_internal_links_function(pad, GST_DEBUG_FUNCPTR(saccade_mas_gate_no_links));
+  gst_pad_set_chain_function(pad, GST_DEBUG_FUNCPTR(gst_mas_gate_audio_chain));
+  gst_pad_set_event_function(pad, GST_DEBUG_FUNCPTR(gst_mas_gate_audio_event));
+  gst_pad_set_iterate_internal_links_function(pad, GST_DEBUG_FUNCPTR(gst_mas_gate_no_links));
   self->priv->audio.add(pad);
   gst_pad_set_active(pad, TRUE);
   if (!gst_element_add_pad(element, pad)) {  // a pad of that name exists; GStreamer has said so
@@ -233,14 +233,14 @@ static GstPad *saccade_mas_gate_request_pad(GstElement *element, GstPadTemplate 
   return pad;
 }
 
-static void saccade_mas_gate_release_pad(GstElement *element, GstPad *pad) {
-  auto self = SACCADE_MAS_GATE(element);
+static void gst_mas_gate_release_pad(GstElement *element, GstPad *pad) {
+  auto self = GST_MAS_GATE(element);
   gst_pad_set_active(pad, FALSE);
   self->priv->audio.remove(pad);
   gst_element_remove_pad(element, pad);
 }
 
-static void saccade_mas_gate_start(SaccadeMasGate *self) {
+static void gst_mas_gate_start(GstMasGate *self) {
   auto priv = self->priv;
   priv->gate.restart();
   priv->audio.restart();
@@ -253,12 +253,11 @@ static void saccade_mas_gate_start(SaccadeMasGate *self) {
     const std::lock_guard lock(priv->counts_mutex);
     priv->counts = {};
   }
-  priv->waker =
-      std::jthread([self](std::stop_token stop) { saccade_mas_gate_watch_still_picture(self, stop); });
+  priv->waker = std::jthread([self](std::stop_token stop) { gst_mas_gate_watch_still_picture(self, stop); });
 }
 
 // The pads are inactive by now, so whatever the waker was pushing has come back.
-static void saccade_mas_gate_stop(SaccadeMasGate *self) {
+static void gst_mas_gate_stop(GstMasGate *self) {
   auto priv = self->priv;
   priv->waker = {};
   const std::lock_guard lock(priv->stream_mutex);
@@ -267,18 +266,18 @@ static void saccade_mas_gate_stop(SaccadeMasGate *self) {
   gst_segment_init(&priv->segment, GST_FORMAT_TIME);
 }
 
-static GstStateChangeReturn saccade_mas_gate_change_state(GstElement *element, GstStateChange change) {
-  auto self = SACCADE_MAS_GATE(element);
-  if (change == GST_STATE_CHANGE_READY_TO_PAUSED) saccade_mas_gate_start(self);
+static GstStateChangeReturn gst_mas_gate_change_state(GstElement *element, GstStateChange change) {
+  auto self = GST_MAS_GATE(element);
+  if (change == GST_STATE_CHANGE_READY_TO_PAUSED) gst_mas_gate_start(self);
   if (change == GST_STATE_CHANGE_PAUSED_TO_READY) self->priv->audio.set_flushing(true);
-  const auto result = GST_ELEMENT_CLASS(saccade_mas_gate_parent_class)->change_state(element, change);
-  if (change == GST_STATE_CHANGE_PAUSED_TO_READY) saccade_mas_gate_stop(self);
+  const auto result = GST_ELEMENT_CLASS(gst_mas_gate_parent_class)->change_state(element, change);
+  if (change == GST_STATE_CHANGE_PAUSED_TO_READY) gst_mas_gate_stop(self);
   return result;
 }
 
 // ---- what the streaming thread does; stream_mutex is held
 
-static void saccade_mas_gate_apply_settings(SaccadeMasGate *self) {
+static void gst_mas_gate_apply_settings(GstMasGate *self) {
   auto priv = self->priv;
   saccade::gst::GateSettings settings;
   {
@@ -302,7 +301,7 @@ static void saccade_mas_gate_apply_settings(SaccadeMasGate *self) {
                    grid.rows, grid.columns);
 }
 
-static bool saccade_mas_gate_is_live(SaccadeMasGate *self) {
+static bool gst_mas_gate_is_live(GstMasGate *self) {
   gboolean live = FALSE;
   auto query = gst_query_new_latency();
   if (gst_pad_peer_query(self->sink, query)) gst_query_parse_latency(query, &live, nullptr, nullptr);
@@ -310,18 +309,18 @@ static bool saccade_mas_gate_is_live(SaccadeMasGate *self) {
   return live;
 }
 
-static StreamTime saccade_mas_gate_running_time(SaccadeMasGatePrivate *priv, GstClockTime pts) {
+static StreamTime gst_mas_gate_running_time(GstMasGatePrivate *priv, GstClockTime pts) {
   if (!GST_CLOCK_TIME_IS_VALID(pts)) return priv->now;
   const auto time = gst_segment_to_running_time(&priv->segment, GST_FORMAT_TIME, pts);
   return GST_CLOCK_TIME_IS_VALID(time) ? StreamTime(static_cast<std::int64_t>(time)) : priv->now;
 }
 
-static Duration saccade_mas_gate_length(GstClockTime duration) {
+static Duration gst_mas_gate_length(GstClockTime duration) {
   return Duration(GST_CLOCK_TIME_IS_VALID(duration) ? static_cast<std::int64_t>(duration) : 0);
 }
 
 // What was heard since the last time somebody asked, up to `until`.
-static saccade::SoundReading saccade_mas_gate_listen(SaccadeMasGatePrivate *priv, StreamTime until) {
+static saccade::SoundReading gst_mas_gate_listen(GstMasGatePrivate *priv, StreamTime until) {
   const auto end = std::min(until, priv->audio.heard_until());
   if (end <= priv->listened_to) return priv->audio.heard({priv->listened_to, priv->listened_to});
   const auto heard = priv->audio.heard({priv->listened_to, end});
@@ -329,7 +328,7 @@ static saccade::SoundReading saccade_mas_gate_listen(SaccadeMasGatePrivate *priv
   return heard;
 }
 
-static void saccade_mas_gate_wait_for_sound(SaccadeMasGatePrivate *priv, StreamTime time) {
+static void gst_mas_gate_wait_for_sound(GstMasGatePrivate *priv, StreamTime time) {
   if (priv->audio.empty()) return;
   std::int64_t wait;
   {
@@ -340,7 +339,7 @@ static void saccade_mas_gate_wait_for_sound(SaccadeMasGatePrivate *priv, StreamT
   priv->audio.wait_until_heard(time, Duration(wait));
 }
 
-static void saccade_mas_gate_post(SaccadeMasGate *self, const saccade::MasReport &report, StreamTime time) {
+static void gst_mas_gate_post(GstMasGate *self, const saccade::MasReport &report, StreamTime time) {
   {
     const std::lock_guard lock(self->priv->settings_mutex);
     if (!self->priv->settings.post_messages) return;
@@ -363,8 +362,7 @@ static void saccade_mas_gate_post(SaccadeMasGate *self, const saccade::MasReport
 
 // Sends the latest picture once more, when a part of it was lost on the way or there was a sound. True when
 // it did.
-static bool saccade_mas_gate_repeat(SaccadeMasGate *self, StreamTime now,
-                                    const saccade::SoundReading &sound) {
+static bool gst_mas_gate_repeat(GstMasGate *self, StreamTime now, const saccade::SoundReading &sound) {
   auto priv = self->priv;
   if (!priv->latest) return false;
   const auto report = priv->gate.revisit(now, sound);
@@ -380,13 +378,13 @@ static bool saccade_mas_gate_repeat(SaccadeMasGate *self, StreamTime now,
     const std::lock_guard lock(priv->counts_mutex);
     ++priv->counts.repeated;
   }
-  saccade_mas_gate_post(self, *report, now);
+  gst_mas_gate_post(self, *report, now);
   gst_pad_push(self->src, again);
   return true;
 }
 
-static GstFlowReturn saccade_mas_gate_pass(SaccadeMasGate *self, GstBuffer *buffer,
-                                           const saccade::MasReport &report) {
+static GstFlowReturn gst_mas_gate_pass(GstMasGate *self, GstBuffer *buffer,
+                                       const saccade::MasReport &report) {
   auto priv = self->priv;
   bool keep = report.needed;
   {
@@ -406,19 +404,19 @@ static GstFlowReturn saccade_mas_gate_pass(SaccadeMasGate *self, GstBuffer *buff
   return GST_FLOW_OK;
 }
 
-static GstFlowReturn saccade_mas_gate_chain(GstPad *, GstObject *parent, GstBuffer *buffer) {
-  auto self = SACCADE_MAS_GATE(parent);
+static GstFlowReturn gst_mas_gate_chain(GstPad *, GstObject *parent, GstBuffer *buffer) {
+  auto self = GST_MAS_GATE(parent);
   auto priv = self->priv;
   const std::lock_guard lock(priv->stream_mutex);
   if (!priv->has_caps) {
     gst_buffer_unref(buffer);
     return GST_FLOW_NOT_NEGOTIATED;
   }
-  saccade_mas_gate_apply_settings(self);
-  const auto start = saccade_mas_gate_running_time(priv, GST_BUFFER_PTS(buffer));
-  const auto end = start + saccade_mas_gate_length(GST_BUFFER_DURATION(buffer));
-  saccade_mas_gate_wait_for_sound(priv, start);
-  const auto sound = saccade_mas_gate_listen(priv, end);
+  gst_mas_gate_apply_settings(self);
+  const auto start = gst_mas_gate_running_time(priv, GST_BUFFER_PTS(buffer));
+  const auto end = start + gst_mas_gate_length(GST_BUFFER_DURATION(buffer));
+  gst_mas_gate_wait_for_sound(priv, start);
+  const auto sound = gst_mas_gate_listen(priv, end);
 
   saccade::Result<saccade::MasReport> report = [&] {
     const auto picture = priv->luma.read(buffer, start);
@@ -436,14 +434,14 @@ static GstFlowReturn saccade_mas_gate_chain(GstPad *, GstObject *parent, GstBuff
   saccade::gst::set_mas(buffer, report.value());
   if (report.value().needed) {
     priv->latest.reset(gst_buffer_copy_deep(buffer));
-    saccade_mas_gate_post(self, report.value(), start);
+    gst_mas_gate_post(self, report.value(), start);
   }
-  return saccade_mas_gate_pass(self, buffer, report.value());
+  return gst_mas_gate_pass(self, buffer, report.value());
 }
 
 // ---- events of the video pads
 
-static gboolean saccade_mas_gate_set_caps(SaccadeMasGate *self, GstCaps *caps) {
+static gboolean gst_mas_gate_set_caps(GstMasGate *self, GstCaps *caps) {
   auto priv = self->priv;
   const std::lock_guard lock(priv->stream_mutex);
   priv->has_caps = gst_video_info_from_caps(&priv->info, caps);
@@ -458,11 +456,11 @@ static gboolean saccade_mas_gate_set_caps(SaccadeMasGate *self, GstCaps *caps) {
   }
   priv->latest.reset();
   priv->ask_grid = true;
-  priv->live = saccade_mas_gate_is_live(self);
+  priv->live = gst_mas_gate_is_live(self);
   return TRUE;
 }
 
-static void saccade_mas_gate_forget(SaccadeMasGatePrivate *priv) {
+static void gst_mas_gate_forget(GstMasGatePrivate *priv) {
   priv->gate.forget();
   priv->latest.reset();
   priv->now = priv->listened_to = {};
@@ -470,7 +468,7 @@ static void saccade_mas_gate_forget(SaccadeMasGatePrivate *priv) {
 
 // A GAP says that time goes on without a picture: the moment to send again what was lost, or what a sound
 // asks for.
-static gboolean saccade_mas_gate_gap(SaccadeMasGate *self, GstEvent *event) {
+static gboolean gst_mas_gate_gap(GstMasGate *self, GstEvent *event) {
   auto priv = self->priv;
   GstClockTime pts;
   GstClockTime duration;
@@ -478,18 +476,18 @@ static gboolean saccade_mas_gate_gap(SaccadeMasGate *self, GstEvent *event) {
   bool repeated;
   {
     const std::lock_guard lock(priv->stream_mutex);
-    const auto start = saccade_mas_gate_running_time(priv, pts);
-    priv->now = start + saccade_mas_gate_length(duration);
-    saccade_mas_gate_wait_for_sound(priv, start);
-    repeated = saccade_mas_gate_repeat(self, start, saccade_mas_gate_listen(priv, priv->now));
+    const auto start = gst_mas_gate_running_time(priv, pts);
+    priv->now = start + gst_mas_gate_length(duration);
+    gst_mas_gate_wait_for_sound(priv, start);
+    repeated = gst_mas_gate_repeat(self, start, gst_mas_gate_listen(priv, priv->now));
   }
   if (!repeated) return gst_pad_push_event(self->src, event);
   gst_event_unref(event);
   return TRUE;
 }
 
-static gboolean saccade_mas_gate_sink_event(GstPad *pad, GstObject *parent, GstEvent *event) {
-  auto self = SACCADE_MAS_GATE(parent);
+static gboolean gst_mas_gate_sink_event(GstPad *pad, GstObject *parent, GstEvent *event) {
+  auto self = GST_MAS_GATE(parent);
   auto priv = self->priv;
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS: {
@@ -498,7 +496,7 @@ static gboolean saccade_mas_gate_sink_event(GstPad *pad, GstObject *parent, GstE
       // Downstream first: then its encoder can be asked for its grid.
       gst_event_ref(event);
       const auto passed = gst_pad_event_default(pad, parent, event);
-      const auto taken = saccade_mas_gate_set_caps(self, caps);
+      const auto taken = gst_mas_gate_set_caps(self, caps);
       gst_event_unref(event);
       return passed && taken;
     }
@@ -507,7 +505,7 @@ static gboolean saccade_mas_gate_sink_event(GstPad *pad, GstObject *parent, GstE
       gst_event_copy_segment(event, &priv->segment);
       break;
     }
-    case GST_EVENT_GAP: return saccade_mas_gate_gap(self, event);
+    case GST_EVENT_GAP: return gst_mas_gate_gap(self, event);
     case GST_EVENT_FLUSH_START: {
       priv->audio.set_flushing(true);
       break;
@@ -515,7 +513,7 @@ static gboolean saccade_mas_gate_sink_event(GstPad *pad, GstObject *parent, GstE
     case GST_EVENT_FLUSH_STOP: {
       priv->audio.set_flushing(false);
       const std::lock_guard lock(priv->stream_mutex);
-      saccade_mas_gate_forget(priv);
+      gst_mas_gate_forget(priv);
       gst_segment_init(&priv->segment, GST_FORMAT_TIME);
       break;
     }
@@ -524,8 +522,8 @@ static gboolean saccade_mas_gate_sink_event(GstPad *pad, GstObject *parent, GstE
   return gst_pad_event_default(pad, parent, event);
 }
 
-static gboolean saccade_mas_gate_src_event(GstPad *pad, GstObject *parent, GstEvent *event) {
-  auto self = SACCADE_MAS_GATE(parent);
+static gboolean gst_mas_gate_src_event(GstPad *pad, GstObject *parent, GstEvent *event) {
+  auto self = GST_MAS_GATE(parent);
   const std::unique_ptr<gchar, decltype(&g_free)> id(gst_pad_get_stream_id(self->sink), g_free);
   const std::string stream = id ? id.get() : "";
   if (const auto committed = saccade::gst::parse_committed(event); committed && committed->stream == stream) {
@@ -545,14 +543,14 @@ static gboolean saccade_mas_gate_src_event(GstPad *pad, GstObject *parent, GstEv
 
 // ---- sound
 
-static GstFlowReturn saccade_mas_gate_audio_chain(GstPad *pad, GstObject *parent, GstBuffer *buffer) {
-  const bool taken = SACCADE_MAS_GATE(parent)->priv->audio.take(pad, buffer);
+static GstFlowReturn gst_mas_gate_audio_chain(GstPad *pad, GstObject *parent, GstBuffer *buffer) {
+  const bool taken = GST_MAS_GATE(parent)->priv->audio.take(pad, buffer);
   gst_buffer_unref(buffer);
   return taken ? GST_FLOW_OK : GST_FLOW_NOT_NEGOTIATED;
 }
 
-static gboolean saccade_mas_gate_audio_event(GstPad *pad, GstObject *parent, GstEvent *event) {
-  auto &audio = SACCADE_MAS_GATE(parent)->priv->audio;
+static gboolean gst_mas_gate_audio_event(GstPad *pad, GstObject *parent, GstEvent *event) {
+  auto &audio = GST_MAS_GATE(parent)->priv->audio;
   gboolean taken = TRUE;
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_CAPS: {
@@ -586,13 +584,13 @@ static gboolean saccade_mas_gate_audio_event(GstPad *pad, GstObject *parent, Gst
 
 // Runs from start to stop on its own thread: live, with neither a frame nor a gap on the video pad, nobody
 // else would notice that there was a sound.
-static void saccade_mas_gate_watch_still_picture(SaccadeMasGate *self, std::stop_token stop) {
+static void gst_mas_gate_watch_still_picture(GstMasGate *self, std::stop_token stop) {
   auto priv = self->priv;
   StreamTime seen{};
   while (priv->audio.wait_for_more(stop, seen)) {
     seen = priv->audio.heard_until();
     const std::lock_guard lock(priv->stream_mutex);
     if (!priv->live || !priv->latest || seen < priv->now + kStillAfter) continue;
-    saccade_mas_gate_repeat(self, seen, saccade_mas_gate_listen(priv, seen));
+    gst_mas_gate_repeat(self, seen, gst_mas_gate_listen(priv, seen));
   }
 }

@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-#define SACCADE_TYPE_MAS_GATE (saccade_mas_gate_get_type())
-G_DECLARE_FINAL_TYPE(SaccadeMasGate, saccade_mas_gate, SACCADE, MAS_GATE, GstElement)
+#define GST_TYPE_MAS_GATE (gst_mas_gate_get_type())
+G_DECLARE_FINAL_TYPE(GstMasGate, gst_mas_gate, GST, MAS_GATE, GstElement)
 
 G_END_DECLS
