@@ -33,7 +33,8 @@ configure_project "$preset" -DSACCADE_TESTS=ON
 build_project "$preset" all
 say "running the tests of build/$preset"
 # The tests of a sanitized build are those of its own code: the checks of sources and pages are the same in each build.
-only=(); [[ $preset == release ]] || only=(--label-exclude 'static|whole-program')
+# Those labelled slow are left out, too.
+only=(); [[ $preset == release ]] || only=(--label-exclude 'static|whole-program|slow')
 cd "$project/build/$preset"
 ctest --output-on-failure --no-tests=error --schedule-random "${only[@]}" "$@" ||
   fail "some tests failed, see above. 'cd build/$preset && ctest --rerun-failed --output-on-failure' runs those again."

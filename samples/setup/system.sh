@@ -1,10 +1,10 @@
 # shellcheck shell=bash disable=SC2154,SC2086,SC2206,SC2207,SC1090,SC1091
 # Is this machine one on which the set-up can work?
 
-# require_supported_system: ends with a sentence on anything but Debian 12 (SACCADE_ANY_OS=1 tries nevertheless).
+# require_supported_system [OS-RELEASE FILE]: ends with a sentence on anything but Debian 12, unless SACCADE_ANY_OS=1.
 require_supported_system() {
-  local ID=unknown VERSION_ID='' PRETTY_NAME=''
-  [[ -r /etc/os-release ]] && source /etc/os-release
+  local ID=unknown VERSION_ID='' PRETTY_NAME='' release=${1:-/etc/os-release}
+  [[ ! -r $release ]] || source "$release"
   [[ $ID == debian && $VERSION_ID == 12 ]] && return
   [[ ${SACCADE_ANY_OS:-0} == 1 ]] && { say "${PRETTY_NAME:-this system} is not Debian 12; trying, since SACCADE_ANY_OS=1"; return; }
   fail "this set-up knows Debian 12, and this is ${PRETTY_NAME:-an unknown system}. SACCADE_ANY_OS=1 tries nevertheless; README.md names what to install by hand."
