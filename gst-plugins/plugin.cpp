@@ -22,5 +22,5 @@ static gboolean plugin_init(GstPlugin *plugin) {
 #define PACKAGE "saccade"
 #define GST_PACKAGE_ORIGIN "Unknown package origin"
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, saccade,
-                  "Multimodal language models on live streams: sample, gate, compress, answer, offload", plugin_init,
-                  SACCADE_VERSION, "Proprietary", "saccade", GST_PACKAGE_ORIGIN)
+                  "Multimodal language models on live streams: sample, gate, compress, answer, offload",
+                  plugin_init, SACCADE_VERSION, "Proprietary", "saccade", GST_PACKAGE_ORIGIN)

@@ -33,18 +33,18 @@ struct AnswerTimings {
 };
 
 struct Answer {
-  std::uint64_t id = 0;       // of the segment that was answered; counts up from 1 per element
+  std::uint64_t id = 0;  // of the segment that was answered; counts up from 1 per element
   std::string question;
-  std::string text;           // UTF-8, no surrounding white space; may be empty when the model ends at once
+  std::string text;  // UTF-8, no surrounding white space; may be empty when the model ends at once
   std::vector<float> token_log_probabilities;  // natural logarithm, one per generated token
-  float confidence = 0;       // [0, 1]; geometric mean of the token probabilities
+  float confidence = 0;                        // [0, 1]; geometric mean of the token probabilities
   AnswerSource source = AnswerSource::edge;
-  StreamInterval about;       // the pts interval that it speaks of
+  StreamInterval about;  // the pts interval that it speaks of
   AnswerTimings timings;
   int visual_tokens_seen = 0;
   int visual_tokens_kept = 0;
-  bool truncated = false;     // stopped at max-tokens, not at the model's own end
-  std::optional<std::uint64_t> supersedes;     // id of the earlier answer that this one corrects
+  bool truncated = false;                   // stopped at max-tokens, not at the model's own end
+  std::optional<std::uint64_t> supersedes;  // id of the earlier answer that this one corrects
 };
 
 // Geometric mean of the probabilities, in [0, 1]; 0 for no tokens.

@@ -27,7 +27,8 @@ Result<std::unique_ptr<KvCache>> KvCache::create(std::shared_ptr<ModelPair> pair
   parameters.n_ctx = static_cast<std::uint32_t>(trained > 0 ? std::min(max_context, trained) : max_context);
   // A picture under non-causal attention must fit into one batch; llama.cpp aborts on larger ones.
   parameters.n_batch = parameters.n_ctx;
-  parameters.n_ubatch = mtmd_decode_use_non_causal(pair->impl().vision.get(), nullptr) ? parameters.n_ctx : kPrefillSlice;
+  parameters.n_ubatch =
+      mtmd_decode_use_non_causal(pair->impl().vision.get(), nullptr) ? parameters.n_ctx : kPrefillSlice;
   parameters.n_seq_max = 1;
   parameters.n_threads = pair->threads();
   parameters.n_threads_batch = parameters.n_threads;
@@ -38,7 +39,8 @@ Result<std::unique_ptr<KvCache>> KvCache::create(std::shared_ptr<ModelPair> pair
   cache->context_.reset(llama_init_from_model(model, parameters));
   if (!cache->context_)
     return Status{StatusKind::exhausted, "cannot make a context of " + std::to_string(parameters.n_ctx) +
-                                             " tokens for \"" + pair->files().text + "\": too little memory? Lower max-context."};
+                                             " tokens for \"" + pair->files().text +
+                                             "\": too little memory? Lower max-context."};
   cache->mrope_ = mtmd_decode_use_mrope(pair->impl().vision.get());
   cache->pair_ = std::move(pair);
   return cache;
@@ -98,8 +100,9 @@ Status KvCache::keep_common_start(std::span<const Stretch> prompt, std::size_t *
 
 Status KvCache::read_text(std::span<const std::int32_t> tokens, bool want_logits) {
   if (static_cast<int>(tokens.size()) > room())
-    return {StatusKind::exhausted, "the prompt does not fit: " + std::to_string(cells_ + static_cast<int>(tokens.size())) +
-                                       " tokens, and max-context is " + std::to_string(llama_n_ctx(context_.get()))};
+    return {StatusKind::exhausted,
+            "the prompt does not fit: " + std::to_string(cells_ + static_cast<int>(tokens.size())) +
+                " tokens, and max-context is " + std::to_string(llama_n_ctx(context_.get()))};
   std::vector<llama_token> slice;
   while (!tokens.empty()) {
     const auto count = std::min<std::size_t>(tokens.size(), kPrefillSlice);
@@ -108,7 +111,8 @@ Status KvCache::read_text(std::span<const std::int32_t> tokens, bool want_logits
     std::vector<llama_pos> positions(count * (mrope_ ? 4 : 1), 0);
     // M-RoPE text runs along t, y and x alike; the fourth row stays zero.
     for (std::size_t row = 0; row < (mrope_ ? 3U : 1U); ++row)
-      for (std::size_t i = 0; i < count; ++i) positions[row * count + i] = position_ + static_cast<llama_pos>(i);
+      for (std::size_t i = 0; i < count; ++i)
+        positions[row * count + i] = position_ + static_cast<llama_pos>(i);
     std::vector<std::int32_t> sequence_counts(count, 1);
     llama_seq_id zero = 0;
     std::vector<llama_seq_id *> sequences(count + 1, &zero);
@@ -132,12 +136,14 @@ Status KvCache::read_text(std::span<const std::int32_t> tokens, bool want_logits
 Status KvCache::read_picture(const TokenSet &tokens) {
   const auto count = static_cast<std::size_t>(tokens.count());
   if (tokens.dimension != llama_model_n_embd_inp(pair_->impl().text.get()))
-    return {StatusKind::invalid_argument, "the picture's tokens have " + std::to_string(tokens.dimension) +
-                                              " numbers each, the model takes " +
-                                              std::to_string(llama_model_n_embd_inp(pair_->impl().text.get())) +
-                                              ": they were made by another model's projector"};
+    return {StatusKind::invalid_argument,
+            "the picture's tokens have " + std::to_string(tokens.dimension) +
+                " numbers each, the model takes " +
+                std::to_string(llama_model_n_embd_inp(pair_->impl().text.get())) +
+                ": they were made by another model's projector"};
   if (tokens.count() > room())
-    return {StatusKind::exhausted, "the pictures do not fit: max-context is " + std::to_string(llama_n_ctx(context_.get()))};
+    return {StatusKind::exhausted,
+            "the pictures do not fit: max-context is " + std::to_string(llama_n_ctx(context_.get()))};
   const bool non_causal = mtmd_decode_use_non_causal(pair_->impl().vision.get(), nullptr);
   const std::size_t slice = non_causal ? count : kPrefillSlice;
   if (non_causal) llama_set_causal_attn(context_.get(), false);
@@ -163,7 +169,8 @@ Status KvCache::read_picture(const TokenSet &tokens) {
     llama_batch batch{};
     batch.n_tokens = static_cast<std::int32_t>(n);
     // llama_batch takes a mutable pointer and never writes through it.
-    batch.embd = const_cast<float *>(tokens.values.data() + first * static_cast<std::size_t>(tokens.dimension));
+    batch.embd =
+        const_cast<float *>(tokens.values.data() + first * static_cast<std::size_t>(tokens.dimension));
     batch.pos = positions.data();
     batch.n_seq_id = sequence_counts.data();
     batch.seq_id = sequences.data();
@@ -183,7 +190,8 @@ Status KvCache::decode(llama_batch batch) {
   if (code == 0) return {};
   if (code == 2 || stop_.stop_requested()) return {StatusKind::cancelled, "the answer was stopped"};
   if (code == 1) return {StatusKind::exhausted, "the model's context is full; raise max-context"};
-  return {StatusKind::internal, "llama.cpp could not evaluate the prompt (code " + std::to_string(code) + ")"};
+  return {StatusKind::internal,
+          "llama.cpp could not evaluate the prompt (code " + std::to_string(code) + ")"};
 }
 
 void KvCache::forget_everything() {

@@ -43,12 +43,12 @@ class KvCache {
 
   std::shared_ptr<ModelPair> pair_;
   LlamaContextHandle context_;
-  std::stop_token stop_;             // of the read under way; llama.cpp itself asks it while it computes
+  std::stop_token stop_;  // of the read under way; llama.cpp itself asks it while it computes
   bool mrope_ = false;
-  std::vector<Stretch> held_;        // what the cache holds, stretch by stretch
-  std::vector<llama_pos> ends_;      // position after each held stretch
-  llama_pos position_ = 0;           // of the next token
-  int cells_ = 0;                    // cache cells in use; differs from position_ with M-RoPE
+  std::vector<Stretch> held_;    // what the cache holds, stretch by stretch
+  std::vector<llama_pos> ends_;  // position after each held stretch
+  llama_pos position_ = 0;       // of the next token
+  int cells_ = 0;                // cache cells in use; differs from position_ with M-RoPE
   std::vector<int> cell_ends_;
 };
 

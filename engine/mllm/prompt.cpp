@@ -11,16 +11,18 @@ namespace {
 // template trims or escapes letters and digits.
 constexpr const char *kUserContent = "SaccadeUserContentGoesHere0";
 
-std::vector<std::int32_t> tokenize(const llama_vocab *vocabulary, const std::string &text, bool control_tokens) {
+std::vector<std::int32_t> tokenize(const llama_vocab *vocabulary, const std::string &text,
+                                   bool control_tokens) {
   if (text.empty()) return {};
   std::vector<std::int32_t> tokens(text.size() + 8);
   const auto length = static_cast<std::int32_t>(text.size());
-  auto count = llama_tokenize(vocabulary, text.data(), length, tokens.data(), static_cast<std::int32_t>(tokens.size()),
-                              /*add_special=*/false, control_tokens);
+  auto count =
+      llama_tokenize(vocabulary, text.data(), length, tokens.data(), static_cast<std::int32_t>(tokens.size()),
+                     /*add_special=*/false, control_tokens);
   if (count < 0 && count != INT32_MIN) {
     tokens.resize(static_cast<std::size_t>(-count));
-    count = llama_tokenize(vocabulary, text.data(), length, tokens.data(), static_cast<std::int32_t>(tokens.size()), false,
-                           control_tokens);
+    count = llama_tokenize(vocabulary, text.data(), length, tokens.data(),
+                           static_cast<std::int32_t>(tokens.size()), false, control_tokens);
   }
   tokens.resize(static_cast<std::size_t>(std::max(count, 0)));
   return tokens;
@@ -41,12 +43,13 @@ std::string render_conversation(const std::string &chat_template, const std::str
   if (!system.empty()) messages.push_back({"system", system.c_str()});
   messages.push_back({"user", kUserContent});
   std::string text(1024 + 2 * system.size(), '\0');
-  auto length = llama_chat_apply_template(chat_template.c_str(), messages.data(), messages.size(), true, text.data(),
-                                          static_cast<std::int32_t>(text.size()));
+  auto length = llama_chat_apply_template(chat_template.c_str(), messages.data(), messages.size(), true,
+                                          text.data(), static_cast<std::int32_t>(text.size()));
   if (length < 0) return {};
   if (static_cast<std::size_t>(length) > text.size()) {
     text.resize(static_cast<std::size_t>(length));
-    length = llama_chat_apply_template(chat_template.c_str(), messages.data(), messages.size(), true, text.data(), length);
+    length = llama_chat_apply_template(chat_template.c_str(), messages.data(), messages.size(), true,
+                                       text.data(), length);
   }
   text.resize(static_cast<std::size_t>(std::max(length, 0)));
   return text;
@@ -68,8 +71,10 @@ Result<PromptMaker> PromptMaker::create(std::shared_ptr<ModelPair> pair, const s
   const auto cut = text.find(kUserContent);
   if (cut == std::string::npos)
     return Status{StatusKind::unsupported,
-                  "\"" + pair->files().text + "\": its chat template is none that llama.cpp knows without Jinja. "
-                  "Set chat-template to one of: " + known_templates()};
+                  "\"" + pair->files().text +
+                      "\": its chat template is none that llama.cpp knows without Jinja. "
+                      "Set chat-template to one of: " +
+                      known_templates()};
 
   PromptMaker maker;
   maker.opening_ = tokenize(vocabulary, text.substr(0, cut), true);

@@ -41,9 +41,11 @@ void SegmentAnswerer::see(SharedTokens tokens) {
   remember({encoder_->overview(std::move(tokens)), pts, encode_time});
 }
 
-Result<Answer> SegmentAnswerer::answer(const std::string &question, std::stop_token stop, const TokenListener &listener) {
+Result<Answer> SegmentAnswerer::answer(const std::string &question, std::stop_token stop,
+                                       const TokenListener &listener) {
   if (window_.empty())
-    return Status{StatusKind::invalid_argument, "\"" + question + "\" cannot be answered: no picture was seen yet"};
+    return Status{StatusKind::invalid_argument,
+                  "\"" + question + "\" cannot be answered: no picture was seen yet"};
   std::vector<EncodedImage> images;
   images.reserve(window_.size());
   for (const auto &seen : window_) images.push_back(seen.image);

@@ -28,7 +28,8 @@ struct SegmentAnswererOptions {
 // Used by one thread at a time, except for the const functions.
 class SegmentAnswerer {
  public:
-  static Result<std::unique_ptr<SegmentAnswerer>> create(const ModelFiles &files, const SegmentAnswererOptions &options);
+  static Result<std::unique_ptr<SegmentAnswerer>> create(const ModelFiles &files,
+                                                         const SegmentAnswererOptions &options);
 
   // Size in which see() wants its pictures; any size is right for Detail::tiles.
   EncoderInput input() const { return encoder_->input(); }
@@ -43,7 +44,8 @@ class SegmentAnswerer {
 
   // About the pictures of the window. Fills in `about` as their time span and `timings.encode` as what
   // the newest of them cost. Errors as Session::ask, and invalid_argument before anything was seen.
-  Result<Answer> answer(const std::string &question, std::stop_token stop, const TokenListener &listener = {});
+  Result<Answer> answer(const std::string &question, std::stop_token stop,
+                        const TokenListener &listener = {});
 
  private:
   struct Seen {

@@ -25,10 +25,12 @@ Choice choose_greedily(std::span<const float> logits) {
 
 std::string piece_of(const llama_vocab *vocabulary, std::int32_t token) {
   std::string piece(64, '\0');
-  auto length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0, false);
+  auto length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()),
+                                     0, false);
   if (length < 0) {
     piece.resize(static_cast<std::size_t>(-length));
-    length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0, false);
+    length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0,
+                                  false);
   }
   piece.resize(static_cast<std::size_t>(std::max(length, 0)));
   return piece;
@@ -81,7 +83,8 @@ struct Session::Impl {
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session::~Session() = default;
 
-Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair, const SessionOptions &options) {
+Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair,
+                                                 const SessionOptions &options) {
   auto prompts = PromptMaker::create(pair, options.chat_template, options.system_prompt);
   if (!prompts.ok()) return prompts.status();
   auto cache = KvCache::create(pair, options.max_context);
@@ -91,8 +94,8 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair
   return std::unique_ptr<Session>(new Session(std::move(impl)));
 }
 
-Result<Answer> Session::ask(const std::string &question, std::span<const EncodedImage> images, std::stop_token stop,
-                            const TokenListener &listener) {
+Result<Answer> Session::ask(const std::string &question, std::span<const EncodedImage> images,
+                            std::stop_token stop, const TokenListener &listener) {
   Answer answer;
   answer.question = question;
   for (const auto &image : images)

@@ -29,7 +29,8 @@ using TokenListener = std::function<void(std::string_view piece)>;
 // pictures of the last question, is not computed again as long as the new prompt starts alike.
 class Session {
  public:
-  static Result<std::unique_ptr<Session>> create(std::shared_ptr<ModelPair> pair, const SessionOptions &options);
+  static Result<std::unique_ptr<Session>> create(std::shared_ptr<ModelPair> pair,
+                                                 const SessionOptions &options);
   ~Session();
   Session(const Session &) = delete;
   Session &operator=(const Session &) = delete;

@@ -25,11 +25,13 @@ Status check_readable(const std::string &path) {
   if (path.empty()) return {StatusKind::invalid_argument, "no model file was given"};
   std::error_code error;
   if (std::filesystem::is_directory(path, error))
-    return {StatusKind::invalid_argument, "cannot load model \"" + path + "\": it is a folder; name the .gguf file in it"};
+    return {StatusKind::invalid_argument,
+            "cannot load model \"" + path + "\": it is a folder; name the .gguf file in it"};
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file)
-    return {StatusKind::not_found, "cannot open model \"" + path + "\": " + std::strerror(errno ? errno : ENOENT) +
+    return {StatusKind::not_found, "cannot open model \"" + path +
+                                       "\": " + std::strerror(errno ? errno : ENOENT) +
                                        ". Check the path and its permissions."};
   char magic[4] = {};
   file.read(magic, sizeof magic);
@@ -51,8 +53,9 @@ Status check_extents(const Gguf &gguf, const std::string &path) {
     if (inside) continue;
     const auto start = data_offset + offset;
     const auto found = file_size > start ? file_size - start : 0;
-    return corrupt(path, "file ends inside tensor " + std::string(gguf_get_tensor_name(gguf.get(), i)) + " (expected " +
-                             std::to_string(size) + " bytes, found " + std::to_string(found) + ")");
+    return corrupt(path, "file ends inside tensor " + std::string(gguf_get_tensor_name(gguf.get(), i)) +
+                             " (expected " + std::to_string(size) + " bytes, found " + std::to_string(found) +
+                             ")");
   }
   return {};
 }
@@ -62,7 +65,8 @@ Result<Gguf> open_checked(const std::string &path) {
   Gguf gguf(gguf_init_from_file(path.c_str(), {/*no_alloc=*/true, /*ctx=*/nullptr}));
   if (!gguf) return corrupt(path, "its header is damaged");
   if (gguf_get_n_tensors(gguf.get()) == 0)
-    return Status{StatusKind::unsupported, "cannot load model \"" + path + "\": it holds no weights (a vocabulary only?)"};
+    return Status{StatusKind::unsupported,
+                  "cannot load model \"" + path + "\": it holds no weights (a vocabulary only?)"};
   if (auto status = check_extents(gguf, path); !status.ok()) return status;
   return gguf;
 }
@@ -86,8 +90,10 @@ Status check_text_model(const std::string &path) {
   const Gguf gguf = std::move(opened).value();
   const auto architecture = string_of(gguf, "general.architecture");
   if (architecture == "clip")
-    return {StatusKind::invalid_argument,
-            "cannot use \"" + path + "\" as the text model: it is a projector. Give it as mmproj, and the language model as model."};
+    return {
+        StatusKind::invalid_argument,
+        "cannot use \"" + path +
+            "\" as the text model: it is a projector. Give it as mmproj, and the language model as model."};
   if (architecture.empty()) return corrupt(path, "it does not name its architecture");
   if (gguf_find_key(gguf.get(), "tokenizer.ggml.model") < 0) return corrupt(path, "it has no vocabulary");
   return {};
@@ -96,15 +102,17 @@ Status check_text_model(const std::string &path) {
 Status check_projector(const std::string &path) {
   if (path.empty())
     return {StatusKind::invalid_argument,
-            "no projector was given: a text model alone cannot see. Set mmproj to the mmproj .gguf that belongs to the model."};
+            "no projector was given: a text model alone cannot see. Set mmproj to the mmproj .gguf that "
+            "belongs to the model."};
   auto opened = open_checked(path);
   if (!opened.ok()) return opened.status();
   const Gguf gguf = std::move(opened).value();
   const auto architecture = string_of(gguf, "general.architecture");
   if (architecture != "clip")
-    return {StatusKind::invalid_argument, "cannot use \"" + path + "\" as mmproj: it is a " +
-                                              (architecture.empty() ? "foreign" : "\"" + architecture + "\"") +
-                                              " model, not a vision projector"};
+    return {StatusKind::invalid_argument,
+            "cannot use \"" + path + "\" as mmproj: it is a " +
+                (architecture.empty() ? "foreign" : "\"" + architecture + "\"") +
+                " model, not a vision projector"};
   if (!flag_of(gguf, "clip.has_vision_encoder"))
     return {StatusKind::unsupported, "cannot use \"" + path + "\" as mmproj: it has no vision encoder"};
   return {};

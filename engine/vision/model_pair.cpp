@@ -104,7 +104,8 @@ Result<std::shared_ptr<ModelPair>> ModelPair::load(const ModelFiles &files) {
     return Status{StatusKind::corrupt, "cannot load model \"" + files.text + "\": " + trimmed_complaint() +
                                            ". Download it again or check its sha256."};
   if (!llama_model_has_decoder(impl->text.get()) || llama_model_is_diffusion(impl->text.get()))
-    return Status{StatusKind::unsupported, "cannot use \"" + files.text + "\": it does not generate text from left to right"};
+    return Status{StatusKind::unsupported,
+                  "cannot use \"" + files.text + "\": it does not generate text from left to right"};
 
   impl->threads = threads_for(impl->text.get(), files.threads);
 
@@ -119,7 +120,8 @@ Result<std::shared_ptr<ModelPair>> ModelPair::load(const ModelFiles &files) {
   impl->vision.reset(mtmd_init_from_file(files.mmproj.c_str(), impl->text.get(), vision_parameters));
   if (!impl->vision)
     return Status{StatusKind::corrupt, "cannot load projector \"" + files.mmproj + "\" for \"" + files.text +
-                                           "\": " + trimmed_complaint() + ". Check that the two files belong together."};
+                                           "\": " + trimmed_complaint() +
+                                           ". Check that the two files belong together."};
   if (!mtmd_support_vision(impl->vision.get()))
     return Status{StatusKind::unsupported, "projector \"" + files.mmproj + "\" cannot take pictures"};
   return std::shared_ptr<ModelPair>(new ModelPair(std::move(impl)));

@@ -47,15 +47,16 @@ MtmdBitmapHandle bitmap_of(const Frame &rgb) {
   std::vector<std::uint8_t> packed(row_bytes * static_cast<std::size_t>(rgb.height));
   for (int y = 0; y < rgb.height; ++y)
     std::memcpy(packed.data() + static_cast<std::size_t>(y) * row_bytes, rgb.row(y), row_bytes);
-  return MtmdBitmapHandle(mtmd_bitmap_init(static_cast<std::uint32_t>(rgb.width), static_cast<std::uint32_t>(rgb.height),
-                                           packed.data()));
+  return MtmdBitmapHandle(mtmd_bitmap_init(static_cast<std::uint32_t>(rgb.width),
+                                           static_cast<std::uint32_t>(rgb.height), packed.data()));
 }
 
 Status check_frame(const Frame &rgb) {
   if (rgb.format != PixelFormat::rgb8 || rgb.width < 2 || rgb.height < 2)
     return {StatusKind::invalid_argument, "the encoder takes RGB pictures of at least 2 x 2 pixels, not " +
                                               std::to_string(rgb.width) + " x " + std::to_string(rgb.height)};
-  const auto needed = static_cast<std::size_t>(rgb.height - 1) * rgb.stride + static_cast<std::size_t>(rgb.width) * 3;
+  const auto needed =
+      static_cast<std::size_t>(rgb.height - 1) * rgb.stride + static_cast<std::size_t>(rgb.width) * 3;
   if (rgb.stride < static_cast<std::size_t>(rgb.width) * 3 || rgb.pixels.size() < needed)
     return {StatusKind::invalid_argument, "the picture's memory is smaller than its size says"};
   return {};
@@ -79,7 +80,9 @@ EncoderInput input_of(const std::string &mmproj) {
 class MtmdEncoder final : public VisionEncoder {
  public:
   MtmdEncoder(std::shared_ptr<ModelPair> pair, EncoderInput input)
-      : pair_(std::move(pair)), impl_(pair_->impl()), input_(input),
+      : pair_(std::move(pair)),
+        impl_(pair_->impl()),
+        input_(input),
         mrope_(mtmd_decode_use_mrope(impl_.vision.get())) {}
 
   // Cuts an empty picture to learn the grid and the text around the overview.
@@ -90,10 +93,12 @@ class MtmdEncoder final : public VisionEncoder {
     if (!chunks.ok()) return chunks.status();
     const auto overview = overview_index(chunks.value().get());
     if (!overview)
-      return {StatusKind::unsupported, "projector \"" + pair_->files().mmproj + "\" made no tokens of a picture"};
+      return {StatusKind::unsupported,
+              "projector \"" + pair_->files().mmproj + "\" made no tokens of a picture"};
     const auto *list = chunks.value().get();
     grid_ = grid_of(mtmd_input_chunks_get(list, *overview), mrope_);
-    if (*overview > 0) announcement_ = overview_announcement(mtmd_input_chunks_get(list, *overview - 1), *overview);
+    if (*overview > 0)
+      announcement_ = overview_announcement(mtmd_input_chunks_get(list, *overview - 1), *overview);
     if (*overview + 1 < mtmd_input_chunks_size(list)) {
       const auto *after = mtmd_input_chunks_get(list, *overview + 1);
       if (is_text(after)) closing_ = text_tokens(after);
@@ -108,9 +113,10 @@ class MtmdEncoder final : public VisionEncoder {
   Result<SharedTokens> encode(const Frame &rgb, const PatchMap &, std::stop_token stop) override {
     if (auto status = check_frame(rgb); !status.ok()) return status;
     if (rgb.width != input_.width || rgb.height != input_.height)
-      return Status{StatusKind::invalid_argument, "the encoder takes " + std::to_string(input_.width) + " x " +
-                                                      std::to_string(input_.height) + " pictures, not " +
-                                                      std::to_string(rgb.width) + " x " + std::to_string(rgb.height)};
+      return Status{StatusKind::invalid_argument, "the encoder takes " + std::to_string(input_.width) +
+                                                      " x " + std::to_string(input_.height) +
+                                                      " pictures, not " + std::to_string(rgb.width) + " x " +
+                                                      std::to_string(rgb.height)};
     const auto bitmap = bitmap_of(rgb);
     auto chunks = cut(bitmap.get());
     if (!chunks.ok()) return chunks.status();
@@ -174,7 +180,8 @@ class MtmdEncoder final : public VisionEncoder {
 
   bool names_overview(const std::vector<std::int32_t> &tokens) const {
     const auto *vocabulary = llama_model_get_vocab(impl_.text.get());
-    return !tokens.empty() && std::strcmp(llama_vocab_get_text(vocabulary, tokens.back()), "<global-img>") == 0;
+    return !tokens.empty() &&
+           std::strcmp(llama_vocab_get_text(vocabulary, tokens.back()), "<global-img>") == 0;
   }
 
   // Idefics3 runs the end of the last tile row into the overview's announcement, which is exactly
@@ -195,7 +202,9 @@ class MtmdEncoder final : public VisionEncoder {
     const auto code = mtmd_encode_chunk(impl_.vision.get(), chunk);
     impl_.encode_stop = {};
     if (stop.stop_requested()) return Status{StatusKind::cancelled, "encoding was stopped"};
-    if (code != 0) return Status{StatusKind::internal, "libmtmd could not encode a picture (code " + std::to_string(code) + ")"};
+    if (code != 0)
+      return Status{StatusKind::internal,
+                    "libmtmd could not encode a picture (code " + std::to_string(code) + ")"};
     return copy_output(chunk, pts);
   }
 
@@ -207,12 +216,14 @@ class MtmdEncoder final : public VisionEncoder {
     tokens->seen = count;
     tokens->pts = pts;
     const float *output = mtmd_get_output_embd(impl_.vision.get());
-    tokens->values.assign(output, output + static_cast<std::size_t>(count) * static_cast<std::size_t>(tokens->dimension));
+    tokens->values.assign(
+        output, output + static_cast<std::size_t>(count) * static_cast<std::size_t>(tokens->dimension));
     tokens->weights.assign(static_cast<std::size_t>(count), 1.0F);
     tokens->positions.reserve(static_cast<std::size_t>(count));
     const auto seconds = static_cast<float>(to_seconds(pts));
     for (int i = 0; i < count; ++i)
-      tokens->positions.push_back({seconds, static_cast<float>(i / tokens->grid.columns), static_cast<float>(i % tokens->grid.columns)});
+      tokens->positions.push_back({seconds, static_cast<float>(i / tokens->grid.columns),
+                                   static_cast<float>(i % tokens->grid.columns)});
     return tokens;
   }
 

@@ -13,7 +13,9 @@ constexpr const char *kSegmentDraft = "saccade/segment-draft";
 constexpr const char *kSegmentCancel = "saccade/segment-cancel";
 constexpr const char *kPatchGrid = "saccade/patch-grid";
 
-GstEvent *upstream(GstStructure *structure) { return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM, structure); }
+GstEvent *upstream(GstStructure *structure) {
+  return gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM, structure);
+}
 GstEvent *downstream(GstStructure *structure) {
   return gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, structure);
 }
@@ -55,10 +57,10 @@ guint64 u64(std::uint64_t v) { return v; }
 
 GstEvent *new_committed(const Committed &event) {
   GBytes *patches = g_bytes_new(event.patches.data(), event.patches.size());
-  GstStructure *structure = gst_structure_new(kCommitted,                                          //
-                                              "stream", G_TYPE_STRING, event.stream.c_str(),       //
-                                              "frame", G_TYPE_UINT64, u64(event.frame),            //
-                                              "patches", G_TYPE_BYTES, patches,                    //
+  GstStructure *structure = gst_structure_new(kCommitted,                                     //
+                                              "stream", G_TYPE_STRING, event.stream.c_str(),  //
+                                              "frame", G_TYPE_UINT64, u64(event.frame),       //
+                                              "patches", G_TYPE_BYTES, patches,               //
                                               "consumer", G_TYPE_STRING, event.consumer.c_str(), nullptr);
   g_bytes_unref(patches);
   return upstream(structure);
@@ -73,8 +75,8 @@ std::optional<Committed> parse_committed(GstEvent *event) {
   const GValue *patches = gst_structure_get_value(structure, "patches");
   if (patches && G_VALUE_HOLDS(patches, G_TYPE_BYTES)) {
     gsize size = 0;
-    const auto *data =
-        static_cast<const guint8 *>(g_bytes_get_data(static_cast<GBytes *>(g_value_get_boxed(patches)), &size));
+    const auto *data = static_cast<const guint8 *>(
+        g_bytes_get_data(static_cast<GBytes *>(g_value_get_boxed(patches)), &size));
     if (data) parsed.patches.assign(data, data + size);
   }
   return parsed;
@@ -84,8 +86,8 @@ GstEvent *new_dropped(const Dropped &event) {
   return upstream(gst_structure_new(kDropped,                                       //
                                     "stream", G_TYPE_STRING, event.stream.c_str(),  //
                                     "frame", G_TYPE_UINT64, u64(event.frame),       //
-                                    "consumer", G_TYPE_STRING, event.consumer.c_str(), "reason", G_TYPE_STRING,
-                                    event.reason.c_str(), nullptr));
+                                    "consumer", G_TYPE_STRING, event.consumer.c_str(), "reason",
+                                    G_TYPE_STRING, event.reason.c_str(), nullptr));
 }
 
 std::optional<Dropped> parse_dropped(GstEvent *event) {
@@ -113,28 +115,28 @@ std::optional<Load> parse_load(GstEvent *event) {
 }
 
 GstEvent *new_link_state(const LinkState &event) {
-  return upstream(gst_structure_new(kLinkState,                                                 //
-                                    "up", G_TYPE_BOOLEAN, static_cast<gboolean>(event.up),      //
-                                    "round-trip-ms", G_TYPE_DOUBLE, event.round_trip_ms,        //
-                                    "throughput", G_TYPE_DOUBLE, event.throughput,              //
+  return upstream(gst_structure_new(kLinkState,                                             //
+                                    "up", G_TYPE_BOOLEAN, static_cast<gboolean>(event.up),  //
+                                    "round-trip-ms", G_TYPE_DOUBLE, event.round_trip_ms,    //
+                                    "throughput", G_TYPE_DOUBLE, event.throughput,          //
                                     "reason", G_TYPE_STRING, event.reason.c_str(), nullptr));
 }
 
 std::optional<LinkState> parse_link_state(GstEvent *event) {
   const GstStructure *structure = structure_of(event, kLinkState);
   if (!structure) return std::nullopt;
-  return LinkState{truth(structure, "up"), number(structure, "round-trip-ms"), number(structure, "throughput"),
-                   text(structure, "reason")};
+  return LinkState{truth(structure, "up"), number(structure, "round-trip-ms"),
+                   number(structure, "throughput"), text(structure, "reason")};
 }
 
 GstEvent *new_cloud_answer(const CloudAnswer &event) {
-  return upstream(gst_structure_new(kAnswer,                                                        //
-                                    "owner", G_TYPE_STRING, event.owner.c_str(),                    //
-                                    "id", G_TYPE_UINT64, u64(event.id),                             //
-                                    "text", G_TYPE_STRING, event.text.c_str(),                      //
-                                    "confidence", G_TYPE_DOUBLE, event.confidence,                  //
+  return upstream(gst_structure_new(kAnswer,                                                            //
+                                    "owner", G_TYPE_STRING, event.owner.c_str(),                        //
+                                    "id", G_TYPE_UINT64, u64(event.id),                                 //
+                                    "text", G_TYPE_STRING, event.text.c_str(),                          //
+                                    "confidence", G_TYPE_DOUBLE, event.confidence,                      //
                                     "verified", G_TYPE_BOOLEAN, static_cast<gboolean>(event.verified),  //
-                                    "ok", G_TYPE_BOOLEAN, static_cast<gboolean>(event.ok),          //
+                                    "ok", G_TYPE_BOOLEAN, static_cast<gboolean>(event.ok),              //
                                     "reason", G_TYPE_STRING, event.reason.c_str(), nullptr));
 }
 
@@ -152,13 +154,13 @@ std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event) {
 }
 
 GstEvent *new_segment_begin(const SegmentBegin &event) {
-  return downstream(gst_structure_new(kSegmentBegin,                                         //
-                                      "owner", G_TYPE_STRING, event.owner.c_str(),           //
-                                      "id", G_TYPE_UINT64, u64(event.id),                    //
-                                      "question", G_TYPE_STRING, event.question.c_str(),     //
-                                      "start", G_TYPE_UINT64, u64(static_cast<std::uint64_t>(event.about.start.count())),
-                                      "end", G_TYPE_UINT64, u64(static_cast<std::uint64_t>(event.about.end.count())),
-                                      nullptr));
+  return downstream(gst_structure_new(
+      kSegmentBegin,                                      //
+      "owner", G_TYPE_STRING, event.owner.c_str(),        //
+      "id", G_TYPE_UINT64, u64(event.id),                 //
+      "question", G_TYPE_STRING, event.question.c_str(),  //
+      "start", G_TYPE_UINT64, u64(static_cast<std::uint64_t>(event.about.start.count())), "end",
+      G_TYPE_UINT64, u64(static_cast<std::uint64_t>(event.about.end.count())), nullptr));
 }
 
 std::optional<SegmentBegin> parse_segment_begin(GstEvent *event) {
@@ -211,7 +213,8 @@ std::optional<SegmentCancel> parse_segment_cancel(GstEvent *event) {
 
 std::optional<PatchGrid> query_patch_grid(GstPad *src) {
   GstQuery *query = gst_query_new_custom(
-      GST_QUERY_CUSTOM, gst_structure_new(kPatchGrid, "rows", G_TYPE_INT, 0, "columns", G_TYPE_INT, 0, nullptr));
+      GST_QUERY_CUSTOM,
+      gst_structure_new(kPatchGrid, "rows", G_TYPE_INT, 0, "columns", G_TYPE_INT, 0, nullptr));
   PatchGrid grid;
   if (gst_pad_peer_query(src, query)) {
     const GstStructure *structure = gst_query_get_structure(query);

@@ -29,10 +29,10 @@
 namespace saccade::gst {
 
 struct Committed {
-  std::string stream;         // stream-id of the pad that the frame came in on
-  std::uint64_t frame = 0;    // MasReport::frame
-  PatchMap patches;           // 255 = encoded; empty = all of them
-  std::string consumer;       // name of the element that encoded
+  std::string stream;       // stream-id of the pad that the frame came in on
+  std::uint64_t frame = 0;  // MasReport::frame
+  PatchMap patches;         // 255 = encoded; empty = all of them
+  std::string consumer;     // name of the element that encoded
 };
 GstEvent *new_committed(const Committed &event);
 std::optional<Committed> parse_committed(GstEvent *event);
@@ -47,7 +47,7 @@ GstEvent *new_dropped(const Dropped &event);
 std::optional<Dropped> parse_dropped(GstEvent *event);
 
 struct Load {
-  double utilisation = 0;   // [0, 1], share of the last second that the worker was busy
+  double utilisation = 0;  // [0, 1], share of the last second that the worker was busy
   unsigned queue_level = 0;
 };
 GstEvent *new_load(const Load &event);
@@ -56,19 +56,19 @@ std::optional<Load> parse_load(GstEvent *event);
 struct LinkState {
   bool up = false;
   double round_trip_ms = 0;
-  double throughput = 0;    // bytes per second, 0 = unknown
+  double throughput = 0;  // bytes per second, 0 = unknown
   std::string reason;
 };
 GstEvent *new_link_state(const LinkState &event);
 std::optional<LinkState> parse_link_state(GstEvent *event);
 
 struct CloudAnswer {
-  std::string owner;        // GST_OBJECT_NAME of the localmllm that asked
+  std::string owner;  // GST_OBJECT_NAME of the localmllm that asked
   std::uint64_t id = 0;
   std::string text;
   double confidence = 0;
-  bool verified = false;    // the cloud confirmed the draft, word for word
-  bool ok = true;           // false: no answer will come; `reason` says why
+  bool verified = false;  // the cloud confirmed the draft, word for word
+  bool ok = true;         // false: no answer will come; `reason` says why
   std::string reason;
 };
 GstEvent *new_cloud_answer(const CloudAnswer &event);

@@ -74,7 +74,8 @@ PatchMap get_map(const GstStructure *structure, const char *field) {
   const GValue *value = gst_structure_get_value(structure, field);
   if (!value || !G_VALUE_HOLDS(value, G_TYPE_BYTES)) return {};
   gsize size = 0;
-  const auto *data = static_cast<const guint8 *>(g_bytes_get_data(static_cast<GBytes *>(g_value_get_boxed(value)), &size));
+  const auto *data =
+      static_cast<const guint8 *>(g_bytes_get_data(static_cast<GBytes *>(g_value_get_boxed(value)), &size));
   return data ? PatchMap(data, data + size) : PatchMap();
 }
 
@@ -114,19 +115,19 @@ GstStructure *ensure_mas_structure(GstBuffer *buffer) {
 void set_mas(GstBuffer *buffer, const MasReport &report) {
   GstStructure *structure = ensure_mas_structure(buffer);
   if (!structure) return;
-  gst_structure_set(structure,                                                              //
-                    "frame", G_TYPE_UINT64, static_cast<guint64>(report.frame),             //
-                    "spatial", G_TYPE_DOUBLE, report.spatial,                               //
-                    "temporal", G_TYPE_DOUBLE, report.temporal,                             //
-                    "modal-video", G_TYPE_DOUBLE, report.modal_video,                       //
-                    "modal-audio", G_TYPE_DOUBLE, report.modal_audio,                       //
-                    "mas-video", G_TYPE_DOUBLE, report.mas_video,                           //
-                    "mas-audio", G_TYPE_DOUBLE, report.mas_audio,                           //
-                    "complexity", G_TYPE_DOUBLE, report.complexity,                         //
-                    "rows", G_TYPE_INT, report.grid.rows,                                   //
-                    "columns", G_TYPE_INT, report.grid.columns,                             //
-                    "needed", G_TYPE_BOOLEAN, static_cast<gboolean>(report.needed),         //
-                    "route", G_TYPE_STRING, to_string(report.route),                        //
+  gst_structure_set(structure,                                                       //
+                    "frame", G_TYPE_UINT64, static_cast<guint64>(report.frame),      //
+                    "spatial", G_TYPE_DOUBLE, report.spatial,                        //
+                    "temporal", G_TYPE_DOUBLE, report.temporal,                      //
+                    "modal-video", G_TYPE_DOUBLE, report.modal_video,                //
+                    "modal-audio", G_TYPE_DOUBLE, report.modal_audio,                //
+                    "mas-video", G_TYPE_DOUBLE, report.mas_video,                    //
+                    "mas-audio", G_TYPE_DOUBLE, report.mas_audio,                    //
+                    "complexity", G_TYPE_DOUBLE, report.complexity,                  //
+                    "rows", G_TYPE_INT, report.grid.rows,                            //
+                    "columns", G_TYPE_INT, report.grid.columns,                      //
+                    "needed", G_TYPE_BOOLEAN, static_cast<gboolean>(report.needed),  //
+                    "route", G_TYPE_STRING, to_string(report.route),                 //
                     "reason", G_TYPE_STRING, report.reason.c_str(), nullptr);
   set_map(structure, "activity", report.activity);
   set_map(structure, "change", report.change);
@@ -182,9 +183,9 @@ void set_segment(GstBuffer *buffer, const SegmentInfo &info) {
   GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, kSegmentMetaName);
   if (!meta) meta = gst_buffer_add_custom_meta(buffer, kSegmentMetaName);
   if (!meta) return;
-  gst_structure_set(gst_custom_meta_get_structure(meta),                    //
-                    "id", G_TYPE_UINT64, static_cast<guint64>(info.id),     //
-                    "index", G_TYPE_UINT, info.index,                       //
+  gst_structure_set(gst_custom_meta_get_structure(meta),                 //
+                    "id", G_TYPE_UINT64, static_cast<guint64>(info.id),  //
+                    "index", G_TYPE_UINT, info.index,                    //
                     "final", G_TYPE_BOOLEAN, static_cast<gboolean>(info.final), nullptr);
 }
 
@@ -196,7 +197,8 @@ std::optional<SegmentInfo> get_segment(GstBuffer *buffer) {
   guint64 id = 0;
   SegmentInfo info;
   gboolean final = TRUE;
-  if (!gst_structure_get_uint64(structure, "id", &id) || !gst_structure_get_uint(structure, "index", &info.index) ||
+  if (!gst_structure_get_uint64(structure, "id", &id) ||
+      !gst_structure_get_uint(structure, "index", &info.index) ||
       !gst_structure_get_boolean(structure, "final", &final))
     return std::nullopt;
   info.id = id;

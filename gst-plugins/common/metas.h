@@ -35,9 +35,9 @@ SharedTokens get_tokens(GstBuffer *buffer);  // null when there are none
 
 // A segment's buffer on the offload pad.
 struct SegmentInfo {
-  std::uint64_t id = 0;   // the segment, counts up from 1 per localmllm
-  unsigned index = 0;     // of this frame within the segment
-  bool final = true;      // no more frames follow
+  std::uint64_t id = 0;  // the segment, counts up from 1 per localmllm
+  unsigned index = 0;    // of this frame within the segment
+  bool final = true;     // no more frames follow
 };
 void set_segment(GstBuffer *buffer, const SegmentInfo &info);
 std::optional<SegmentInfo> get_segment(GstBuffer *buffer);

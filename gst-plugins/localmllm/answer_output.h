@@ -1,0 +1,27 @@
+// An answer in the forms in which it leaves the element: a structure for messages, metas and signals, and
+// the bytes of a text buffer.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <string>
+
+#include "mllm/answer.h"
+
+namespace saccade::gst {
+
+enum class AnswerFormat { utf8, json };
+
+// "saccade-answer" with id u64, question s, text s, confidence d, source s, start u64, end u64 (ns of stream
+// time), queued-ms, encode-ms, prefill-ms, decode-ms, capture-to-answer-ms d, tokens-seen, tokens-kept i,
+// truncated b and, for a correction, supersedes u64. The caller owns it.
+GstStructure *answer_structure(const Answer &answer);
+
+// The answer's text alone, or one JSON object with the same fields as the structure. The caller owns the
+// buffer; it carries a SaccadeAnswerMeta, and no time stamps yet.
+GstBuffer *answer_buffer(const Answer &answer, AnswerFormat format);
+
+// Valid UTF-8 whatever the model made.
+std::string valid_utf8(const std::string &text);
+
+}  // namespace saccade::gst

@@ -1,0 +1,155 @@
+// A localmllm while it runs: from READY→PAUSED to PAUSED→READY. A restart is a new LocalRun.
+#pragma once
+
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/statistics.h"
+#include "common/rgb_scaler.h"
+#include "common/stage_queue.h"
+#include "localmllm/offload_link.h"
+#include "localmllm/settings.h"
+#include "localmllm/text_pad.h"
+#include "mllm/answer_schedule.h"
+#include "mllm/segment_answerer.h"
+#include "offload/router.h"
+#include "sparsity/mas_report.h"
+
+namespace saccade::gst {
+
+// The pads stay the element's. chain() and the serialized events come from the streaming thread; what
+// leaves on src and offload leaves from the worker alone, so that nothing overtakes.
+class LocalRun {
+ public:
+  struct Pads {
+    GstElement *element;
+    GstPad *sink;
+    GstPad *src;
+  };
+
+  // Loads the model: seconds for a large one.
+  static Result<std::unique_ptr<LocalRun>> create(const Pads &pads, const LocalMllmSettings &settings);
+  ~LocalRun() { stop(); }
+
+  void start() { queue_.start(); }
+  void cancel();  // from any state; frees blocked calls, does not wait
+  void stop();    // cancel(), then waits for the worker
+
+  GstFlowReturn chain(GstBuffer *buffer);  // takes the buffer
+  bool take_event(GstEvent *event);        // serialized ones and flushes; takes the event
+  // The question's id, counted apart from the answers'; 0 when too many wait already.
+  std::uint64_t ask(const std::string &question);
+  void set_prompt(const std::string &prompt);
+  void set_offload(std::shared_ptr<OffloadLink> link);
+  void cloud_spoke();  // something can be taken from the offload link
+
+  PatchGrid grid() const { return answerer_->grid(); }
+  bool stamps_content() const;
+  GstStructure *statistics() const;  // the caller owns it
+
+ private:
+  struct Picture {
+    Image encoder_picture;  // at the encoder's size, or the frame's own for tiles; empty with tokens
+    SharedTokens tokens;
+    Image offload_picture;  // empty when nobody takes it
+    std::optional<MasReport> mas;
+    FrameTime time;
+    Clock::time_point arrived;
+  };
+  struct Counters {
+    std::uint64_t frames = 0;
+    std::uint64_t taken = 0;      // frames that went to the model
+    std::uint64_t unchanged = 0;  // frames that the standing answer serves
+    std::uint64_t dropped = 0;    // taken, then lost to the leak
+    std::uint64_t answers = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t offloaded = 0;
+    std::uint64_t corrected = 0;
+    std::uint64_t tokens_seen = 0;
+    std::uint64_t tokens_kept = 0;
+  };
+
+  LocalRun(const Pads &pads, const LocalMllmSettings &settings, std::unique_ptr<SegmentAnswerer> answerer);
+
+  // Streaming thread.
+  void settle_liveness();
+  FrameTime time_of(GstBuffer *buffer);
+  bool wanted(const std::optional<MasReport> &mas, const FrameTime &time);
+  Result<Picture> take_picture(GstBuffer *buffer, std::optional<MasReport> mas, const FrameTime &time);
+  void set_input_caps(GstEvent *event);
+  bool flush(GstEvent *event, bool on);
+
+  // Worker.
+  void process(Picture picture, std::stop_token stop);
+  Status see(const Picture &picture, std::stop_token stop);
+  // True when something was said about the current picture.
+  bool answer_standing_question(std::stop_token stop);
+  bool answer_waiting_questions(std::stop_token stop);
+  bool answer(const std::string &question, Clock::time_point since, bool standing, std::stop_token stop);
+  bool send_to_cloud(const Answer &draft);
+  void take_cloud_answers();
+  void forward(EventPtr event);
+  void forward_gap(GstEvent *event);
+  void forward_eos();
+  void pass(const FrameTime &time);
+  void publish(const Answer &answer);
+  void tell_load(Duration busy);
+
+  // Any thread.
+  void lost(const Picture &picture, DropReason reason);
+  void warn(const std::string &what, const Status &status) const;
+  void tell_dropped(const MasReport &mas, const char *reason) const;
+  void stop_work();
+  std::stop_token stop_token() const;
+  std::uint64_t new_id();
+  std::shared_ptr<OffloadLink> offload() const;
+  void wake();
+
+  const Pads pads_;
+  const LocalMllmSettings settings_;
+  const std::unique_ptr<SegmentAnswerer> answerer_;  // the worker's, but for its const functions
+
+  // Streaming thread.
+  GstSegment in_segment_;
+  RgbScaler encoder_scaler_;
+  RgbScaler offload_scaler_;
+  GstVideoInfo video_{};
+  bool liveness_known_ = false;
+  GstClockTime previous_pts_ = GST_CLOCK_TIME_NONE;
+
+  // Worker.
+  TextPad text_;
+  GstSegment segment_;
+  Router router_;
+  std::optional<Picture> current_;  // the newest picture seen
+  std::optional<Answer> standing_;  // the last answer to the standing question
+  Clock::time_point load_window_ = Clock::now();
+  Duration busy_{};
+
+  struct Question {
+    std::string text;
+    Clock::time_point asked;
+  };
+  mutable std::mutex mutex_;  // all below
+  bool live_ = false;
+  std::stop_source stopping_;
+  AnswerSchedule schedule_;
+  std::string prompt_;
+  std::deque<Question> questions_;
+  std::uint64_t questions_asked_ = 0;
+  std::shared_ptr<OffloadLink> offload_;
+  std::uint64_t last_id_ = 0;
+  Counters counters_;
+  DurationStatistics latency_;
+
+  StageQueue<Picture> queue_;  // last: its worker uses all above
+};
+
+}  // namespace saccade::gst

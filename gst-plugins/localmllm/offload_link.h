@@ -1,0 +1,82 @@
+// localmllm's side of the offload pad: segments out, and a list of those whose answer is still to come.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/frame.h"
+#include "common/events.h"
+#include "mllm/answer.h"
+
+namespace saccade::gst {
+
+// What goes out belongs to the worker; the rest may be called from any thread.
+class OffloadLink {
+ public:
+  // `pad` stays the element's; `owner` names the element in events.
+  OffloadLink(GstPad *pad, std::string owner) : pad_(pad), owner_(std::move(owner)) {}
+
+  GstPad *pad() const { return pad_; }
+  bool linked() const { return gst_pad_is_linked(pad_); }
+  bool link_up() const;
+
+  // The pad may be requested while the stream runs; send() makes up for what came before it.
+  void start_stream(GstEvent *upstream_start);  // null: no event to take the group from
+  void set_segment(const GstSegment &segment);  // and a first GAP, so that sinks can preroll
+  bool set_caps(int width, int height);         // of the pictures to come; false when downstream refuses
+  void pass(GstClockTime pts, GstClockTime duration);  // nothing will come for this stretch
+  void end();
+
+  // The picture (rgb8) and the draft that the edge made of it. The draft waits here for its correction.
+  GstFlowReturn send(const Image &picture, const GstSegment &segment, GstClockTime pts, GstClockTime duration,
+                     const Answer &draft);
+
+  // An upstream event that came to the pad. True: it was ours and is consumed.
+  bool receive(GstEvent *event);
+
+  // The next answer that arrived, with the draft that it corrects.
+  struct Arrived {
+    CloudAnswer answer;
+    Answer draft;
+    Clock::time_point asked;
+  };
+  std::optional<Arrived> take();
+
+  // Waits until an answer can be taken, nothing is awaited any more, the time is up or give_up() was called.
+  // True when there may be something to take.
+  bool wait(Clock::time_point until);
+  void give_up();  // breaks wait() and forgets what is awaited
+  std::size_t awaited() const;
+  void reset();  // after a flush: waits again
+
+ private:
+  struct Awaited {
+    Answer draft;
+    Clock::time_point asked;
+  };
+
+  GstFlowReturn push_picture(const Image &picture, GstClockTime pts, GstClockTime duration, std::uint64_t id);
+
+  GstPad *pad_;
+  const std::string owner_;
+  int width_ = 0;  // of the caps that were sent
+  int height_ = 0;
+  bool started_ = false;
+  bool has_segment_ = false;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::uint64_t, Awaited> awaited_;
+  std::deque<Arrived> arrived_;
+  bool given_up_ = false;
+  bool link_up_ = true;  // until the sink says otherwise
+};
+
+}  // namespace saccade::gst
