@@ -15,7 +15,8 @@ add_library(saccade_compile_options INTERFACE)
 target_compile_options(saccade_compile_options INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual)
 if(SACCADE_SANITIZE)
-  target_compile_options(saccade_compile_options INTERFACE -fsanitize=${SACCADE_SANITIZE} -fno-omit-frame-pointer -g)
+  target_compile_options(saccade_compile_options INTERFACE -fsanitize=${SACCADE_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer -g)
   target_link_options(saccade_compile_options INTERFACE -fsanitize=${SACCADE_SANITIZE})
 endif()
 
