@@ -167,22 +167,25 @@ class StageQueue {
     while (true) {
       changed_.wait(lock, [this] { return stopped_ || (!flushing_ && !items_.empty()); });
       if (stopped_) return;
-      std::optional<Item> item(std::move(items_.front()));
+      Item item = std::move(items_.front());
       items_.pop_front();
-      if (item->index() == 0) --waiting_;
+      if (item.index() == 0) --waiting_;
       busy_ = true;
       const auto cancelled = cancel_.get_token();
       changed_.notify_all();
       lock.unlock();
-      if (item->index() == 0) {
-        callbacks_.process(std::get<0>(std::move(*item)), cancelled);
-      } else {
-        callbacks_.forward(std::get<1>(std::move(*item)));
-      }
-      item.reset();
+      handle(std::move(item), cancelled);
       lock.lock();
       busy_ = false;
       changed_.notify_all();
+    }
+  }
+
+  void handle(Item item, const std::stop_token &cancelled) {
+    if (auto *payload = std::get_if<0>(&item)) {
+      callbacks_.process(std::move(*payload), cancelled);
+    } else {
+      callbacks_.forward(std::get<1>(std::move(item)));
     }
   }
 
