@@ -55,6 +55,7 @@ struct TokenCompressorPrivate {
   // The worker's, while it runs; before start and after stop those of the state change.
   std::unique_ptr<TokenStage> stage;
   RgbScaler scaler;
+  GstSegment segment;
   bool failing = false;  // the last encode failed and the bus knows
 };
 
@@ -117,6 +118,13 @@ static void report_failure(GstTokenCompressor *self, const Status &status) {
                       ("the picture passes without tokens; further failures in a row are only counted"));
 }
 
+// Zero for a picture without a time, or from outside the segment.
+static StreamTime running_time(const TokenCompressorPrivate *priv, GstBuffer *buffer) {
+  if (priv->segment.format != GST_FORMAT_TIME) return {};
+  const auto time = gst_segment_to_running_time(&priv->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+  return GST_CLOCK_TIME_IS_VALID(time) ? StreamTime(time) : StreamTime();
+}
+
 static Result<SharedTokens> encode_picture(GstTokenCompressor *self, GstBuffer *buffer,
                                            const PatchAdvice &advice, const std::stop_token &stop) {
   auto *priv = self->priv;
@@ -129,8 +137,7 @@ static Result<SharedTokens> encode_picture(GstTokenCompressor *self, GstBuffer *
   const auto [width, height] = priv->stage->input();
   const auto image = priv->scaler.scale(buffer, width, height);
   if (!image.ok()) return image.status();
-  const auto pts = GST_BUFFER_PTS_IS_VALID(buffer) ? StreamTime(GST_BUFFER_PTS(buffer)) : StreamTime();
-  auto tokens = priv->stage->encode(image.value().view(pts), advice, keep, stop);
+  auto tokens = priv->stage->encode(image.value().view(running_time(priv, buffer)), advice, keep, stop);
   if (tokens.ok()) {
     const std::lock_guard lock(priv->mutex);
     auto &figures = priv->figures;
@@ -149,8 +156,11 @@ static std::optional<SharedTokens> tokens_for(GstTokenCompressor *self, GstBuffe
   const auto report = get_mas(buffer).value_or(MasReport());
   const PatchAdvice advice{report.refresh, report.keep};
   if (auto same = priv->stage->reusable(advice)) {
-    const std::lock_guard lock(priv->mutex);
-    ++priv->figures.reused;
+    {
+      const std::lock_guard lock(priv->mutex);
+      ++priv->figures.reused;
+    }
+    send_committed(self, report, report.refresh);  // of no patches, so that the gate need not wait
     return same;
   }
   auto tokens = encode_picture(self, buffer, advice, stop);
@@ -196,6 +206,7 @@ static void forward_event(GstTokenCompressor *self, EventPtr event) {
       priv->flow = GST_FLOW_NOT_NEGOTIATED;
     }
   }
+  if (GST_EVENT_TYPE(event.get()) == GST_EVENT_SEGMENT) gst_event_copy_segment(event.get(), &priv->segment);
   gst_pad_push_event(self->src, event.release());
 }
 
@@ -339,6 +350,7 @@ static bool start(GstTokenCompressor *self) {
   if (!stage.ok()) return fail_to_start(self, stage.status());
   priv->stage = std::move(stage).value();
   priv->scaler = RgbScaler();
+  gst_segment_init(&priv->segment, GST_FORMAT_UNDEFINED);
   priv->flow = GST_FLOW_OK;
   priv->eos_came = priv->failing = priv->leak_chosen = priv->live = false;
   {
@@ -355,7 +367,7 @@ static GstStateChangeReturn gst_token_compressor_change_state(GstElement *elemen
   auto *priv = self->priv;
   if (change == GST_STATE_CHANGE_READY_TO_PAUSED && !start(self)) return GST_STATE_CHANGE_FAILURE;
   // Before the pads: a chain() that waits for room holds the lock that deactivating them needs.
-  if (change == GST_STATE_CHANGE_PAUSED_TO_READY) priv->queue->stop();
+  if (change == GST_STATE_CHANGE_PAUSED_TO_READY) priv->queue->cancel();
 
   const auto result = GST_ELEMENT_CLASS(gst_token_compressor_parent_class)->change_state(element, change);
 
