@@ -32,8 +32,11 @@ gboolean tokens_meta_transform(GstBuffer *to, GstMeta *meta, GstBuffer *, GQuark
   return TRUE;
 }
 
+// A test program links these functions too, beside the plugin that it loads: whoever comes second finds
+// what the first registered.
 GType tokens_api_type() {
   static const GType type = [] {
+    if (const GType known = g_type_from_name("SaccadeTokensMetaAPI")) return known;
     static const gchar *tags[] = {GST_META_TAG_VIDEO_STR, GST_META_TAG_VIDEO_SIZE_STR, nullptr};
     return gst_meta_api_type_register("SaccadeTokensMetaAPI", tags);
   }();
@@ -41,9 +44,12 @@ GType tokens_api_type() {
 }
 
 const GstMetaInfo *tokens_info() {
-  static const GstMetaInfo *info =
-      gst_meta_register(tokens_api_type(), "SaccadeTokensMeta", sizeof(TokensMeta), tokens_meta_init,
-                        tokens_meta_free, tokens_meta_transform);
+  static const GstMetaInfo *info = [] {
+    const GstMetaInfo *known = gst_meta_get_info("SaccadeTokensMeta");
+    return known ? known
+                 : gst_meta_register(tokens_api_type(), "SaccadeTokensMeta", sizeof(TokensMeta),
+                                     tokens_meta_init, tokens_meta_free, tokens_meta_transform);
+  }();
   return info;
 }
 
@@ -98,9 +104,12 @@ void register_metas() {
   std::call_once(once, [] {
     static const gchar *geometry_tags[] = {GST_META_TAG_VIDEO_STR, GST_META_TAG_VIDEO_SIZE_STR, nullptr};
     static const gchar *no_tags[] = {nullptr};
-    gst_meta_register_custom(kMasMetaName, geometry_tags, mas_transform, nullptr, nullptr);
-    gst_meta_register_custom(kSegmentMetaName, no_tags, nullptr, nullptr, nullptr);
-    gst_meta_register_custom(kAnswerMetaName, no_tags, nullptr, nullptr, nullptr);
+    const auto add = [](const char *name, const gchar **tags, GstCustomMetaTransformFunction transform) {
+      if (!gst_meta_get_info(name)) gst_meta_register_custom(name, tags, transform, nullptr, nullptr);
+    };
+    add(kMasMetaName, geometry_tags, mas_transform);
+    add(kSegmentMetaName, no_tags, nullptr);
+    add(kAnswerMetaName, no_tags, nullptr);
     tokens_info();
   });
 }
