@@ -5,6 +5,7 @@
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "offload/cloud_call.h"
@@ -70,7 +71,8 @@ class CloudClient::Worker {
   void post(std::function<void()> task);
   void begin(Ticket ticket, const std::string &body, OutcomeCallback done);
   void finished(Ticket ticket, CloudOutcome outcome, const OutcomeCallback &done);
-  bool note_outcome(const CloudOutcome &outcome);
+  bool note_outcome(Ticket ticket, const CloudOutcome &outcome);
+  bool room() const { return in_flight_.size() < static_cast<std::size_t>(settings_.max_in_flight); }
 
   const CloudSettings settings_;
   const LinkCallback on_link_;
@@ -80,7 +82,7 @@ class CloudClient::Worker {
   LinkEstimate link_;
   CloudStatistics statistics_;
   Ticket last_ticket_ = 0;
-  int in_flight_ = 0;
+  std::set<Ticket> in_flight_;  // taken, neither ended nor told to end
   bool stopping_ = false;
 
   // Used by the thread alone.
@@ -96,8 +98,8 @@ Result<CloudClient::Ticket> CloudClient::Worker::submit(const ChatQuestion &ques
   auto body = chat_completion_request(question);
   const std::lock_guard lock(mutex_);  // held while posting, so that no call is posted behind stop()'s
   if (stopping_) return Status(StatusKind::cancelled, "the cloud client is stopped");
-  if (in_flight_ >= settings_.max_in_flight) {
-    return Status(StatusKind::exhausted, std::to_string(in_flight_) + " segments already wait for " +
+  if (!room()) {
+    return Status(StatusKind::exhausted, std::to_string(in_flight_.size()) + " segments already wait for " +
                                              url_for_people(settings_.endpoint) +
                                              "; raise max-in-flight or ask less often");
   }
@@ -109,8 +111,8 @@ Result<CloudClient::Ticket> CloudClient::Worker::submit(const ChatQuestion &ques
                       std::to_string(link_.snapshot().failures_in_a_row) +
                       " failed calls; it is tried again in " + std::to_string(wait + 1) + " s");
   }
-  ++in_flight_;
   const Ticket ticket = ++last_ticket_;
+  in_flight_.insert(ticket);
   post([this, ticket, body = std::move(body), done = std::move(done)]() mutable {
     begin(ticket, body, std::move(done));
   });
@@ -118,6 +120,8 @@ Result<CloudClient::Ticket> CloudClient::Worker::submit(const ChatQuestion &ques
 }
 
 void CloudClient::Worker::cancel(Ticket ticket) {
+  const std::lock_guard lock(mutex_);
+  if (in_flight_.erase(ticket) == 0) return;
   post([this, ticket] {
     const auto call = calls_.find(ticket);
     if (call != calls_.end()) call->second->cancel();
@@ -126,7 +130,7 @@ void CloudClient::Worker::cancel(Ticket ticket) {
 
 bool CloudClient::Worker::has_room() const {
   const std::lock_guard lock(mutex_);
-  return in_flight_ < settings_.max_in_flight;
+  return room();
 }
 
 CloudStatistics CloudClient::Worker::statistics() const {
@@ -204,7 +208,7 @@ void CloudClient::Worker::begin(Ticket ticket, const std::string &body, OutcomeC
 void CloudClient::Worker::finished(Ticket ticket, CloudOutcome outcome, const OutcomeCallback &done) {
   calls_.erase(ticket);
   const Status status = outcome.answer.status();
-  const bool changed = note_outcome(outcome);
+  const bool changed = note_outcome(ticket, outcome);
   if (on_link_ && status.kind() != StatusKind::cancelled) {
     on_link_(statistics().link, changed, status.ok() ? "the cloud answered" : status.message());
   }
@@ -212,9 +216,9 @@ void CloudClient::Worker::finished(Ticket ticket, CloudOutcome outcome, const Ou
 }
 
 // True when the link went up or down by this outcome.
-bool CloudClient::Worker::note_outcome(const CloudOutcome &outcome) {
+bool CloudClient::Worker::note_outcome(Ticket ticket, const CloudOutcome &outcome) {
   const std::lock_guard lock(mutex_);
-  --in_flight_;
+  in_flight_.erase(ticket);
   statistics_.bytes_sent += outcome.bytes_sent;
   statistics_.bytes_received += outcome.bytes_received;
   const StatusKind kind = outcome.answer.status().kind();

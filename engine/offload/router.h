@@ -27,11 +27,10 @@ struct RouterSettings {
 };
 
 struct RouterInput {
-  Route hint = Route::automatic;  // the gate's wish, MasReport::route
-  double complexity = 0;          // MasReport::complexity
-  std::optional<double>
-      draft_confidence;       // of the edge's draft, Answer::confidence; empty before there is one
-  bool cloud_linked = false;  // somebody takes segments at all
+  Route hint = Route::automatic;             // the gate's wish, MasReport::route
+  double complexity = 0;                     // MasReport::complexity
+  std::optional<double> draft_confidence{};  // of the edge's draft; empty before there is one
+  bool cloud_linked = false;                 // somebody takes segments at all
   bool link_up = false;
   unsigned edge_queue = 0;  // segments waiting for the edge model
 };

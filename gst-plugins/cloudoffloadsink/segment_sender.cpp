@@ -1,0 +1,332 @@
+#include "cloudoffloadsink/segment_sender.h"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "offload/jpeg_privacy.h"
+
+namespace saccade::gst {
+
+namespace {
+
+constexpr std::size_t kQueuedFrames = 8;         // raw copies that may wait for the JPEG encoder
+constexpr std::size_t kMostFrames = 64;          // per segment; more would be a request that no server takes
+constexpr std::size_t kRememberedSegments = 64;  // begun lately: their late frames belong to nobody else
+
+// The words of a text: lower case, without punctuation and runs of white space.
+std::string words_of(const std::string &text) {
+  std::string words;
+  bool gap = false;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isspace(byte)) {
+      gap = true;
+    } else if (!std::ispunct(byte)) {
+      if (gap && !words.empty()) words += ' ';
+      gap = false;
+      words += static_cast<char>(std::tolower(byte));
+    }
+  }
+  return words;
+}
+
+bool confirms(const Result<Answer> &answer, const std::optional<SegmentDraft> &draft) {
+  return answer.ok() && draft && words_of(answer.value().text) == words_of(draft->text);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SegmentSender>> SegmentSender::create(SenderSettings settings, Callbacks callbacks) {
+  auto client = CloudClient::create(settings.cloud, callbacks.link);
+  if (!client.ok()) return client.status();
+  std::unique_ptr<SegmentSender> sender(new SegmentSender(std::move(settings), std::move(callbacks)));
+  sender->client_ = std::move(client).value();
+  sender->queue_.start();
+  return sender;
+}
+
+SegmentSender::SegmentSender(SenderSettings settings, Callbacks callbacks)
+    : settings_(std::move(settings)),
+      callbacks_(std::move(callbacks)),
+      encoder_(settings_.jpeg_quality, settings_.max_size),
+      queue_({.process = [this](QueuedFrame frame, const std::stop_token &stop) { process(frame, stop); },
+              .forward = [](const EventPtr &) {},
+              .dropped =
+                  [this](const QueuedFrame &frame, DropReason reason) {
+                    if (reason != DropReason::leak) return;  // flush and stop cancel the segments themselves
+                    end(frame.serial,
+                        Status(StatusKind::exhausted,
+                               "frames arrive faster than JPEGs can be made of them; lower the "
+                               "frame rate or max-size"),
+                        0, false);
+                  },
+              .replacement = {},
+              .event_dropped = {}}) {
+  queue_.configure(kQueuedFrames, Leaky::upstream);
+}
+
+// --- Streaming thread
+// -----------------------------------------------------------------------------------------
+
+void SegmentSender::set_live(bool live) {
+  const std::lock_guard lock(mutex_);
+  live_ = live;
+  changed_.notify_all();
+}
+
+SegmentSender::Serial SegmentSender::add_segment(SegmentBegin what, bool plain) {
+  Segment segment;
+  segment.what = std::move(what);
+  segment.plain = plain;
+  segments_.emplace(++last_serial_, std::move(segment));
+  ++statistics_.segments;
+  return last_serial_;
+}
+
+void SegmentSender::begin(const SegmentBegin &what) {
+  std::vector<Serial> unfinished;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto &[serial, segment] : segments_) {
+      if (segment.what.owner == what.owner && !segment.complete) unfinished.push_back(serial);
+    }
+    add_segment(what, false);
+    begun_.push_back(what.id);
+    if (begun_.size() > kRememberedSegments) begun_.pop_front();
+  }
+  for (const Serial serial : unfinished) {
+    end(serial,
+        Status(StatusKind::invalid_argument, "another segment began before this one's last frame came"), 0,
+        false);
+  }
+}
+
+void SegmentSender::draft(const SegmentDraft &draft) {
+  const std::lock_guard lock(mutex_);
+  for (auto &[serial, segment] : segments_) {
+    if (segment.what.owner == draft.owner && segment.what.id == draft.id) segment.draft = draft;
+  }
+}
+
+// The open segment that a frame belongs to, made when there is none yet; nothing when it was cancelled or has
+// ended.
+std::optional<SegmentSender::Serial> SegmentSender::segment_for(const std::optional<SegmentInfo> &info,
+                                                                const Asking &asking) {
+  if (!info) {
+    if (live_ && segments_.size() >= static_cast<std::size_t>(settings_.cloud.max_in_flight)) {
+      ++statistics_.skipped;
+      return std::nullopt;
+    }
+    return add_segment({"", last_serial_ + 1, asking.prompt, {}}, true);
+  }
+  const auto newest = std::find_if(segments_.rbegin(), segments_.rend(), [&](const auto &entry) {
+    return entry.second.what.id == info->id && !entry.second.complete && !entry.second.plain;
+  });
+  if (newest != segments_.rend()) return newest->first;
+  if (std::find(begun_.begin(), begun_.end(), info->id) != begun_.end()) return std::nullopt;
+  return add_segment({"", info->id, asking.prompt, {}}, false);
+}
+
+void SegmentSender::frame(Picture picture, const std::optional<SegmentInfo> &info, const Asking &asking) {
+  const bool final = !info || info->final;
+  Serial serial = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = segment_for(info, asking);
+    if (!found) return;
+    serial = *found;
+    if (final) {
+      Segment &segment = segments_.at(serial);
+      segment.complete = true;
+      segment.completed = Clock::now();
+      segment.max_tokens = asking.max_tokens;
+    }
+  }
+  queue_.push({serial, std::move(picture), final});
+}
+
+bool SegmentSender::wait_for_space(const std::function<bool()> &give_up) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return live_ || queue_.level() < kQueuedFrames || give_up(); });
+  return live_ || queue_.level() < kQueuedFrames;
+}
+
+void SegmentSender::drain(Duration patience, const std::function<bool()> &give_up) {
+  std::vector<std::pair<Serial, std::optional<CloudClient::Ticket>>> left;
+  const auto gather = [&](auto wanted) {
+    left.clear();
+    for (const auto &[serial, segment] : segments_) {
+      if (wanted(segment)) left.emplace_back(serial, segment.ticket);
+    }
+  };
+  std::unique_lock lock(mutex_);
+  gather([](const Segment &segment) { return !segment.complete; });
+  lock.unlock();
+  for (const auto &[serial, ticket] : left) {
+    end(serial, Status(StatusKind::invalid_argument, "the stream ended before the segment's last frame came"),
+        0, false);
+  }
+
+  lock.lock();
+  changed_.wait_for(lock, patience, [&] { return (segments_.empty() && reporting_ == 0) || give_up(); });
+  if (give_up()) return;
+  gather([](const Segment &) { return true; });
+  lock.unlock();
+  for (const auto &[serial, ticket] : left) {
+    end(serial, Status(StatusKind::timed_out, "the stream ended and no answer came within drain-timeout"), 0,
+        false);
+    if (ticket) client_->cancel(*ticket);
+  }
+}
+
+// --- Any thread
+// -----------------------------------------------------------------------------------------------
+
+void SegmentSender::wake() {
+  const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+}
+
+void SegmentSender::cancel(const SegmentCancel &cancel) {
+  std::vector<CloudClient::Ticket> tickets;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(segments_, [&](const auto &entry) {
+      const Segment &segment = entry.second;
+      if (segment.what.owner != cancel.owner || segment.what.id != cancel.id || segment.plain) return false;
+      if (segment.ticket) tickets.push_back(*segment.ticket);
+      ++statistics_.cancelled;
+      return true;
+    });
+    changed_.notify_all();
+  }
+  for (const auto ticket : tickets) client_->cancel(ticket);
+}
+
+void SegmentSender::cancel_all() {
+  std::vector<CloudClient::Ticket> tickets;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto &[serial, segment] : segments_) {
+      if (segment.ticket) tickets.push_back(*segment.ticket);
+    }
+    statistics_.cancelled += segments_.size();
+    segments_.clear();
+    changed_.notify_all();
+  }
+  for (const auto ticket : tickets) client_->cancel(ticket);
+}
+
+void SegmentSender::set_flushing(bool flushing) {
+  if (flushing) cancel_all();
+  queue_.set_flushing(flushing);
+  if (flushing) cancel_all();  // what came in between
+}
+
+void SegmentSender::stop() {
+  cancel_all();
+  queue_.stop();
+  cancel_all();
+  client_->stop();
+}
+
+SenderStatistics SegmentSender::statistics() const {
+  const std::lock_guard lock(mutex_);
+  SenderStatistics now = statistics_;
+  now.cloud = client_->statistics();
+  return now;
+}
+
+// --- Worker
+// ---------------------------------------------------------------------------------------------------
+
+void SegmentSender::process(const QueuedFrame &frame, const std::stop_token &stop) {
+  wake();  // there is room in the queue
+  {
+    const std::lock_guard lock(mutex_);
+    if (!segments_.contains(frame.serial)) return;  // cancelled meanwhile
+  }
+  auto jpeg = jpeg_of(frame.picture);
+  if (!jpeg.ok()) return end(frame.serial, jpeg.status(), 0, false);
+  {
+    std::unique_lock lock(mutex_);
+    const auto found = segments_.find(frame.serial);
+    if (found == segments_.end()) return;
+    auto &images = found->second.images;
+    if (images.size() == kMostFrames) {
+      lock.unlock();
+      return end(frame.serial,
+                 Status(StatusKind::invalid_argument, "the segment holds more than 64 frames; send fewer"), 0,
+                 false);
+    }
+    images.push_back(std::move(jpeg).value());
+  }
+  if (frame.final) send(frame.serial, stop);
+}
+
+Result<JpegBytes> SegmentSender::jpeg_of(const Picture &picture) {
+  if (!picture.is_jpeg) return encoder_.encode(picture.info, picture.buffer.get());
+  GstMapInfo map;
+  if (!gst_buffer_map(picture.buffer.get(), &map, GST_MAP_READ)) {
+    return Status(StatusKind::internal, "a frame cannot be read; its memory does not map");
+  }
+  auto jpeg = jpeg_without_metadata({map.data, map.size});
+  gst_buffer_unmap(picture.buffer.get(), &map);
+  return jpeg;
+}
+
+void SegmentSender::send(Serial serial, const std::stop_token &stop) {
+  ChatQuestion question;
+  {
+    std::unique_lock lock(mutex_);
+    const auto room_or_no_need = [&] { return live_ || client_->has_room() || !segments_.contains(serial); };
+    if (!changed_.wait(lock, stop, room_or_no_need)) return;
+    const auto found = segments_.find(serial);
+    if (found == segments_.end()) return;
+    Segment &segment = found->second;
+    question = {settings_.model, segment.what.question, std::move(segment.images), segment.max_tokens};
+  }
+  const auto ticket = client_->submit(question, [this, serial](CloudOutcome outcome) {
+    end(serial, std::move(outcome.answer), outcome.bytes_sent, false);
+  });
+  if (!ticket.ok()) {
+    return end(serial, ticket.status(), 0, ticket.status().kind() == StatusKind::unavailable);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = segments_.find(serial);
+    if (found != segments_.end()) {
+      found->second.ticket = ticket.value();
+      return;
+    }
+  }
+  client_->cancel(ticket.value());  // it ended or was cancelled while it was on its way to the client
+}
+
+// Ends the segment if it is still open, and says so.
+void SegmentSender::end(Serial serial, Result<Answer> answer, std::size_t bytes_sent, bool link_is_down) {
+  SegmentResult result{{}, std::move(answer)};
+  {
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+    const auto found = segments_.find(serial);
+    if (found == segments_.end()) return;
+    Segment &segment = found->second;
+    result.verified = confirms(result.answer, segment.draft);
+    result.plain = segment.plain;
+    result.link_is_down = link_is_down;
+    result.bytes_sent = bytes_sent;
+    if (segment.complete) result.latency_ms = to_milliseconds(Clock::now() - segment.completed);
+    result.segment = std::move(segment.what);
+    ++(result.answer.ok() ? statistics_.answered : statistics_.failed);
+    segments_.erase(found);
+    ++reporting_;
+  }
+  callbacks_.ended(result);
+  const std::lock_guard lock(mutex_);
+  --reporting_;
+  changed_.notify_all();
+}
+
+}  // namespace saccade::gst

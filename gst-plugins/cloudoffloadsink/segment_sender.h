@@ -1,0 +1,149 @@
+// From frames to answers: collects the frames of each segment, makes JPEGs of them on its own thread, asks
+// the cloud, and says how each segment ended.
+#pragma once
+
+#include <gst/video/video.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "cloudoffloadsink/jpeg_encoder.h"
+#include "common/events.h"
+#include "common/metas.h"
+#include "common/pointers.h"
+#include "common/stage_queue.h"
+#include "offload/cloud_client.h"
+
+namespace saccade::gst {
+
+// A copy of one frame, raw or JPEG: nothing of upstream's is held.
+struct Picture {
+  GstVideoInfo info{};
+  bool is_jpeg = false;
+  BufferPtr buffer;
+};
+
+struct SenderSettings {
+  CloudSettings cloud;
+  std::string model;
+  int jpeg_quality = 85;
+  int max_size = 1024;  // px, longest edge; 0 = as it is
+};
+
+// How a segment ended.
+struct SegmentResult {
+  SegmentBegin segment;
+  Result<Answer> answer;
+  bool verified = false;      // the cloud said what the draft says
+  bool plain = false;         // a frame that nobody asked about
+  bool link_is_down = false;  // refused without a call, because the link is known to be down
+  double latency_ms = 0;      // from the last frame's arrival to the answer
+  std::size_t bytes_sent = 0;
+};
+
+struct SenderStatistics {
+  std::uint64_t segments = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t cancelled = 0;
+  std::uint64_t skipped = 0;  // plain frames that came while the cloud was busy
+  CloudStatistics cloud;
+};
+
+// Callbacks run on the worker's or the client's thread, never under a lock, and must not block; stop() must
+// not be called from one. begin(), draft() and frame() belong to the streaming thread; the rest may be called
+// from any.
+class SegmentSender {
+ public:
+  struct Callbacks {
+    std::function<void(const SegmentResult &)>
+        ended;  // once per segment that was neither cancelled nor stopped
+    CloudClient::LinkCallback link;
+  };
+
+  static Result<std::unique_ptr<SegmentSender>> create(SenderSettings settings, Callbacks callbacks);
+  ~SegmentSender() { stop(); }
+  SegmentSender(const SegmentSender &) = delete;
+  SegmentSender &operator=(const SegmentSender &) = delete;
+
+  // Live: what the cloud has no room for is reported at once. Not live, the default: it waits for room.
+  void set_live(bool live);
+  void begin(const SegmentBegin &segment);
+  void draft(const SegmentDraft &draft);
+  void cancel(const SegmentCancel &cancel);
+
+  // The question for frames whose segment never began and for plain ones, and the length of any answer.
+  struct Asking {
+    std::string prompt;
+    int max_tokens = 64;
+  };
+  // A frame of a segment, or, without `info`, a segment of its own. Never blocks: see wait_for_space().
+  void frame(Picture picture, const std::optional<SegmentInfo> &info, const Asking &asking);
+  // Waits until frame() has room in the queue; at once when live. False when `give_up` said so; see wake().
+  bool wait_for_space(const std::function<bool()> &give_up);
+
+  // No more frames come: segments without their last frame end now. Waits for the others, at most `patience`,
+  // or until `give_up` says so; then those still out end as timed out.
+  void drain(Duration patience, const std::function<bool()> &give_up);
+  void wake();  // has every wait ask its `give_up` again
+
+  void set_flushing(bool flushing);  // on: cancels everything; off: takes frames again
+  void stop();                       // cancels everything and ends both threads, in bounded time; idempotent
+
+  SenderStatistics statistics() const;
+
+ private:
+  using Serial = std::uint64_t;
+  struct Segment {
+    SegmentBegin what;
+    std::optional<SegmentDraft> draft;
+    std::vector<JpegBytes> images;
+    int max_tokens = 0;
+    bool plain = false;
+    bool complete = false;  // its last frame is here
+    Clock::time_point completed{};
+    std::optional<CloudClient::Ticket> ticket;
+  };
+  struct QueuedFrame {
+    Serial serial = 0;
+    Picture picture;
+    bool final = false;
+  };
+
+  SegmentSender(SenderSettings settings, Callbacks callbacks);
+  Serial add_segment(SegmentBegin what, bool plain);  // mutex_ held
+  std::optional<Serial> segment_for(const std::optional<SegmentInfo> &info,
+                                    const Asking &asking);  // likewise
+  void process(const QueuedFrame &frame, const std::stop_token &stop);
+  Result<JpegBytes> jpeg_of(const Picture &picture);
+  void send(Serial serial, const std::stop_token &stop);
+  void end(Serial serial, Result<Answer> answer, std::size_t bytes_sent, bool link_is_down);
+  void cancel_all();
+
+  const SenderSettings settings_;
+  const Callbacks callbacks_;
+  JpegEncoder encoder_;  // the worker's alone
+  std::unique_ptr<CloudClient> client_;
+
+  mutable std::mutex mutex_;  // guards what follows, up to the queue
+  std::condition_variable_any changed_;
+  std::map<Serial, Segment> segments_;  // begun and not ended
+  std::deque<std::uint64_t> begun_;     // ids of the latest segment-begin events
+  int reporting_ = 0;                   // segments that ended and are being told of
+  Serial last_serial_ = 0;
+  bool live_ = false;
+  SenderStatistics statistics_;
+
+  StageQueue<QueuedFrame> queue_;  // last, so that its worker ends before what it uses
+};
+
+}  // namespace saccade::gst

@@ -1,0 +1,142 @@
+#include <gtest/gtest.h>
+
+#include "offload/link_estimate.h"
+#include "offload/router.h"
+
+namespace saccade {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Breaks when a single lost call cuts the cloud off, or when many never do.
+TEST(LinkEstimate, GoesDownAfterFailuresInARow) {
+  LinkEstimate link({.failures_to_open = 3, .cool_down = seconds(5)});
+  const Clock::time_point t{};
+  EXPECT_TRUE(link.may_call(t));
+  EXPECT_FALSE(link.failed(t));
+  EXPECT_FALSE(link.failed(t));
+  EXPECT_FALSE(link.succeeded(milliseconds(10), 1)) << "it was never down";
+  EXPECT_FALSE(link.failed(t));
+  EXPECT_FALSE(link.failed(t));
+  EXPECT_TRUE(link.failed(t)) << "the third in a row";
+  EXPECT_FALSE(link.snapshot().up);
+  EXPECT_FALSE(link.may_call(t));
+}
+
+// Breaks when a dead link is never tried again, or by a whole herd at once.
+TEST(LinkEstimate, OneProbeAfterTheCoolDownBringsItBack) {
+  LinkEstimate link({.failures_to_open = 1, .cool_down = seconds(5)});
+  const Clock::time_point t{};
+  EXPECT_TRUE(link.failed(t));
+  EXPECT_FALSE(link.may_call(t + milliseconds(4999)));
+  EXPECT_EQ(link.time_to_probe(t + seconds(2)), seconds(3));
+  EXPECT_TRUE(link.may_call(t + seconds(5)));
+  EXPECT_FALSE(link.may_call(t + seconds(5))) << "the probe is out already";
+  EXPECT_TRUE(link.succeeded(milliseconds(10), 1)) << "it is up again";
+  EXPECT_TRUE(link.may_call(t + seconds(5)));
+}
+
+// Breaks when a link that stays dead is probed at full rate, or never again after a cancelled probe.
+TEST(LinkEstimate, FailedProbesWaitLongerAndCancelledOnesMayBeRepeated) {
+  LinkEstimate link({.failures_to_open = 1, .cool_down = seconds(5), .cool_down_max = seconds(12)});
+  Clock::time_point t{};
+  EXPECT_TRUE(link.failed(t));
+  EXPECT_FALSE(link.failed(t)) << "a straggler changes nothing";
+  EXPECT_EQ(link.time_to_probe(t), seconds(5));
+  for (const auto wait : {seconds(10), seconds(12), seconds(12)}) {
+    t += link.time_to_probe(t);
+    ASSERT_TRUE(link.may_call(t));
+    EXPECT_FALSE(link.failed(t));
+    EXPECT_EQ(link.time_to_probe(t), wait);
+  }
+  t += seconds(12);
+  EXPECT_TRUE(link.may_call(t));
+  link.withdrawn();
+  EXPECT_TRUE(link.may_call(t));
+}
+
+// Breaks when the running means ignore the past or the present.
+TEST(LinkEstimate, MeansFollowFinishedCalls) {
+  LinkEstimate link({.smoothing = 0.5});
+  EXPECT_FALSE(link.succeeded(seconds(1), 1000));
+  EXPECT_EQ(link.snapshot().round_trip, seconds(1));
+  EXPECT_DOUBLE_EQ(link.snapshot().throughput, 1000);
+  EXPECT_FALSE(link.succeeded(seconds(3), 9000));
+  EXPECT_EQ(link.snapshot().round_trip, seconds(2));
+  EXPECT_DOUBLE_EQ(link.snapshot().throughput, 2000);
+}
+
+struct Row {
+  const char *name;
+  OffloadPolicy policy;
+  RouterInput input;
+  Destination expected;
+};
+
+RouterInput linked(RouterInput input) {
+  input.cloud_linked = true;
+  input.link_up = true;
+  return input;
+}
+
+// Breaks when a rule of the routing table is lost, or two change places.
+TEST(Router, Table) {
+  using enum OffloadPolicy;
+  const Row rows[] = {
+      {"no cloud linked", cloud, {.link_up = true}, Destination::edge},
+      {"link down, policy cloud", cloud, {.complexity = 1, .cloud_linked = true}, Destination::edge},
+      {"link down, hint cloud", threshold, {.hint = Route::cloud, .cloud_linked = true}, Destination::edge},
+      {"link down, doubtful draft",
+       threshold,
+       {.draft_confidence = 0.0, .cloud_linked = true},
+       Destination::edge},
+      {"policy edge beats a hint", edge, linked({.hint = Route::cloud, .complexity = 1}), Destination::edge},
+      {"policy cloud beats a hint", cloud, linked({.hint = Route::local}), Destination::cloud},
+      {"hint local beats complexity", threshold, linked({.hint = Route::local, .complexity = 1}),
+       Destination::edge},
+      {"hint cloud beats simplicity", threshold, linked({.hint = Route::cloud}), Destination::cloud},
+      {"simple", threshold, linked({.complexity = 0.6}), Destination::edge},
+      {"complex", threshold, linked({.complexity = 0.61}), Destination::cloud},
+      {"sure of a complex one", threshold, linked({.complexity = 1, .draft_confidence = 0.5}),
+       Destination::edge},
+      {"unsure of a simple one", threshold, linked({.complexity = 0, .draft_confidence = 0.49}),
+       Destination::cloud},
+      {"no number for confidence", threshold, linked({.draft_confidence = std::stod("nan")}),
+       Destination::cloud},
+      {"edge busy", threshold, linked({.edge_queue = 3}), Destination::cloud},
+      {"edge just not busy", threshold, linked({.edge_queue = 2}), Destination::edge},
+  };
+  for (const auto &row : rows) {
+    Router router({.policy = row.policy,
+                   .complexity_threshold = 0.6,
+                   .confidence_threshold = 0.5,
+                   .hysteresis = 0.05,
+                   .edge_queue_limit = 2});
+    const auto decision = router.decide(row.input);
+    EXPECT_EQ(decision.destination, row.expected) << row.name << ": " << decision.reason;
+    EXPECT_FALSE(decision.reason.empty()) << row.name;
+  }
+}
+
+// Breaks when a picture right at the threshold makes the route flap from segment to segment.
+TEST(Router, HysteresisKeepsTheSideUntilItIsClearlyLeft) {
+  Router router({.complexity_threshold = 0.6, .hysteresis = 0.1});
+  const auto at = [&](double complexity) {
+    return router.decide(linked({.complexity = complexity})).destination;
+  };
+  EXPECT_EQ(at(0.59), Destination::edge);
+  EXPECT_EQ(at(0.61), Destination::cloud);
+  EXPECT_EQ(at(0.59), Destination::cloud);
+  EXPECT_EQ(at(0.51), Destination::cloud);
+  EXPECT_EQ(at(0.49), Destination::edge);
+  EXPECT_EQ(at(0.55), Destination::edge);
+}
+
+// Breaks when an edge without any threshold for its queue is overruled by its length.
+TEST(Router, WithoutAQueueLimitTheQueueIsNotAsked) {
+  EXPECT_EQ(Router().decide(linked({.edge_queue = 1000})).destination, Destination::edge);
+}
+
+}  // namespace
+}  // namespace saccade
