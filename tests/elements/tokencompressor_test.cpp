@@ -1,0 +1,434 @@
+// tokencompressor with the shipped model, fed by hand or in whole pipelines.
+#include <gst/check/gstharness.h>
+#include <gst/gst.h>
+#include <gst/video/video.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/events.h"
+#include "common/metas.h"
+#include "common/pointers.h"
+
+namespace saccade::gst {
+namespace {
+
+constexpr const char *kCaps = "video/x-raw,format=RGB,width=64,height=48,framerate=10/1";
+constexpr int kBytes = 64 * 48 * 3;
+
+std::string models() {
+  const char *folder = std::getenv("SACCADE_MODELS");
+  return folder ? folder : "samples/models";
+}
+std::string text_model() { return models() + "/saccade-edge-text.gguf"; }
+std::string projector() { return models() + "/saccade-edge-mmproj.gguf"; }
+
+struct ObjectUnref {
+  void operator()(gpointer object) const { gst_object_unref(object); }
+};
+using ElementPtr = std::unique_ptr<GstElement, ObjectUnref>;
+using BusPtr = std::unique_ptr<GstBus, ObjectUnref>;
+
+struct MessageUnref {
+  void operator()(GstMessage *message) const { gst_message_unref(message); }
+};
+using MessagePtr = std::unique_ptr<GstMessage, MessageUnref>;
+
+ElementPtr make_element(const std::string &text, const std::string &mmproj) {
+  ElementPtr element(GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("tokencompressor", "eye"))));
+  g_object_set(element.get(), "model", text.c_str(), "mmproj", mmproj.c_str(), nullptr);
+  return element;
+}
+
+// A picture of one grey level, which differs from picture to picture.
+BufferPtr picture(int number, int bytes = kBytes) {
+  BufferPtr buffer(gst_buffer_new_allocate(nullptr, static_cast<gsize>(bytes), nullptr));
+  gst_buffer_memset(buffer.get(), 0, static_cast<guint8>(20 * number), static_cast<gsize>(bytes));
+  GST_BUFFER_PTS(buffer.get()) = static_cast<GstClockTime>(number) * 100 * GST_MSECOND;
+  GST_BUFFER_DURATION(buffer.get()) = 100 * GST_MSECOND;
+  return buffer;
+}
+
+BufferPtr gated_picture(int number, const PatchMap &refresh, PatchGrid grid) {
+  auto buffer = picture(number);
+  MasReport report;
+  report.frame = static_cast<std::uint64_t>(number);
+  report.grid = grid;
+  report.refresh = refresh;
+  set_mas(buffer.get(), report);
+  return buffer;
+}
+
+std::string text_of(GstMessage *message) {
+  GError *error = nullptr;
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+    gst_message_parse_error(message, &error, nullptr);
+  } else {
+    gst_message_parse_warning(message, &error, nullptr);
+  }
+  std::string text = error->message;
+  g_error_free(error);
+  return text;
+}
+
+// The element in a harness, with a bus. Not live unless told.
+class Compressor {
+ public:
+  explicit Compressor(const std::string &settings = "", bool live = false, const char *caps = kCaps)
+      : element_(make_element(text_model(), projector())), bus_(gst_bus_new()) {
+    if (const std::unique_ptr<GstStructure, void (*)(GstStructure *)> s(
+            gst_structure_new_from_string(("settings," + settings).c_str()), gst_structure_free);
+        s && !settings.empty()) {
+      for (int i = 0; i < gst_structure_n_fields(s.get()); ++i) {
+        const gchar *name = gst_structure_nth_field_name(s.get(), static_cast<guint>(i));
+        const TextPtr value(gst_value_serialize(gst_structure_get_value(s.get(), name)));
+        gst_util_set_object_arg(G_OBJECT(element_.get()), name, value.get());
+      }
+    }
+    gst_element_set_bus(element_.get(), bus_.get());
+    harness_.reset(gst_harness_new_with_element(element_.get(), "sink", "src"));
+    gst_harness_set_live(harness_.get(), live);
+    gst_harness_set_src_caps_str(harness_.get(), caps);
+  }
+  ~Compressor() {
+    harness_.reset();
+    gst_element_set_bus(element_.get(), nullptr);
+    gst_element_set_state(element_.get(), GST_STATE_NULL);
+  }
+
+  GstHarness *harness() { return harness_.get(); }
+  GstElement *element() { return element_.get(); }
+  GstBus *bus() { return bus_.get(); }
+
+  GstFlowReturn push(BufferPtr buffer) { return gst_harness_push(harness(), buffer.release()); }
+  BufferPtr pull() { return BufferPtr(gst_harness_pull(harness())); }
+  BufferPtr look_at(BufferPtr buffer) {
+    EXPECT_EQ(push(std::move(buffer)), GST_FLOW_OK);
+    return pull();
+  }
+
+  PatchGrid grid() {
+    const auto grid = query_patch_grid(harness()->srcpad);
+    EXPECT_TRUE(grid.has_value());
+    return grid.value_or(PatchGrid{1, 1});
+  }
+
+  guint64 statistic(const char *name) {
+    GstStructure *statistics = nullptr;
+    g_object_get(element(), "statistics", &statistics, nullptr);
+    guint64 value = 0;
+    EXPECT_TRUE(gst_structure_get_uint64(statistics, name, &value)) << name;
+    gst_structure_free(statistics);
+    return value;
+  }
+
+  // The next saccade/… event that went upstream; waits for it.
+  EventPtr upstream_event() {
+    while (true) {
+      EventPtr event(gst_harness_pull_upstream_event(harness()));
+      if (!event || GST_EVENT_TYPE(event.get()) == GST_EVENT_CUSTOM_UPSTREAM) return event;
+    }
+  }
+
+ private:
+  ElementPtr element_;
+  BusPtr bus_;
+  std::unique_ptr<GstHarness, decltype(&gst_harness_teardown)> harness_{nullptr, gst_harness_teardown};
+};
+
+// Holds everything that leaves a pad, until it is released.
+class Dam {
+ public:
+  explicit Dam(GstElement *element) : pad_(gst_element_get_static_pad(element, "src")) {
+    probe_ = gst_pad_add_probe(
+        pad_, static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER),
+        [](GstPad *, GstPadProbeInfo *, gpointer user) {
+          auto *self = static_cast<Dam *>(user);
+          self->reached_ = true;
+          self->reached_.notify_all();
+          return GST_PAD_PROBE_OK;
+        },
+        this, nullptr);
+  }
+  ~Dam() {
+    release();
+    gst_object_unref(pad_);
+  }
+  void wait_until_reached() { reached_.wait(false); }
+  void release() {
+    if (probe_) gst_pad_remove_probe(pad_, std::exchange(probe_, 0));
+  }
+
+ private:
+  GstPad *pad_;
+  gulong probe_ = 0;
+  std::atomic<bool> reached_ = false;
+};
+
+// If this fails, the language model has to encode the picture a second time, or reads noise.
+TEST(TokenCompressor, AttachesTheTokensOfThePicture) {
+  Compressor c;
+  const auto out = c.look_at(picture(3));
+  const auto tokens = get_tokens(out.get());
+  ASSERT_NE(tokens, nullptr);
+  EXPECT_EQ(tokens->grid, c.grid());
+  EXPECT_EQ(tokens->count(), c.grid().count());
+  EXPECT_EQ(tokens->seen, tokens->count());
+  EXPECT_EQ(tokens->values.size(), static_cast<std::size_t>(tokens->count() * tokens->dimension));
+  EXPECT_EQ(tokens->pts, std::chrono::milliseconds(300));
+  EXPECT_EQ(gst_buffer_get_size(out.get()), static_cast<gsize>(kBytes));
+  EXPECT_EQ(GST_BUFFER_PTS(out.get()), 300 * GST_MSECOND);
+  EXPECT_NE(get_tokens(c.look_at(picture(9)).get())->values, tokens->values);
+}
+
+// If this fails, `method` and `keep` are not what the compressor gets, or keep cannot change while playing.
+TEST(TokenCompressor, KeepsTheAskedShare) {
+  for (const char *method : {"grid", "random", "merge", "divprune", "temporal"}) {
+    Compressor c(std::string("keep=0.5,method=") + method);
+    const auto half = get_tokens(c.look_at(picture(1)).get());
+    ASSERT_NE(half, nullptr) << method;
+    EXPECT_EQ(half->count(), (half->seen + 1) / 2) << method;
+    EXPECT_EQ(half->seen, c.grid().count());
+    g_object_set(c.element(), "keep", 0.0, nullptr);
+    EXPECT_EQ(get_tokens(c.look_at(picture(2)).get())->count(), 1) << method;
+    EXPECT_EQ(c.statistic("tokens-kept"), static_cast<guint64>(half->count() + 1));
+  }
+}
+
+// If this fails, a still scene is encoded in every frame.
+TEST(TokenCompressor, UsesTheTokensAgainWhenTheGateSawNoChange) {
+  Compressor c;
+  const auto grid = c.grid();
+  const auto first = get_tokens(c.look_at(gated_picture(1, {}, grid)).get());
+  const auto again = get_tokens(c.look_at(gated_picture(9, PatchMap(grid.count(), 0), grid)).get());
+  ASSERT_NE(again, nullptr);
+  EXPECT_EQ(again->values, first->values);
+  EXPECT_EQ(c.statistic("encoded"), 1U);
+  EXPECT_EQ(c.statistic("reused"), 1U);
+  PatchMap one(grid.count(), 0);
+  one[0] = 255;
+  c.look_at(gated_picture(10, one, grid));
+  EXPECT_EQ(c.statistic("encoded"), 2U);
+}
+
+// If this fails, the gate never learns what was encoded, and sends the same patches for ever.
+TEST(TokenCompressor, TellsTheGateWhatIsCommitted) {
+  Compressor c;
+  const auto grid = c.grid();
+  c.look_at(gated_picture(1, {}, grid));
+  PatchMap one(grid.count(), 0);
+  one[2] = 255;
+  c.look_at(gated_picture(2, one, grid));
+  const auto first = parse_committed(c.upstream_event().get());
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->frame, 1U);
+  EXPECT_TRUE(first->patches.empty());
+  EXPECT_EQ(first->consumer, "eye");
+  EXPECT_FALSE(first->stream.empty());
+  const auto second = parse_committed(c.upstream_event().get());
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->frame, 2U);
+  EXPECT_EQ(second->patches, one);
+}
+
+// If this fails, a live source waits for the encoder, or a change in a dropped picture vanishes, or text
+// overlays behind wait for a picture that never comes. The dam makes the encoder infinitely slow.
+TEST(TokenCompressor, LiveItDropsTheOldestSaysSoAndNeverWaits) {
+  Compressor c("", true);
+  const auto grid = c.grid();
+  Dam dam(c.element());
+  c.push(gated_picture(1, {}, grid));
+  dam.wait_until_reached();
+  for (int i = 2; i <= 5; ++i) EXPECT_EQ(c.push(gated_picture(i, {}, grid)), GST_FLOW_OK);
+  EXPECT_EQ(parse_committed(c.upstream_event().get())->frame, 1U);
+  for (std::uint64_t frame = 2; frame <= 4; ++frame) {
+    const auto dropped = parse_dropped(c.upstream_event().get());
+    ASSERT_TRUE(dropped.has_value());
+    EXPECT_EQ(dropped->frame, frame);
+    EXPECT_EQ(dropped->consumer, "eye");
+    EXPECT_FALSE(dropped->reason.empty());
+  }
+  EXPECT_EQ(c.statistic("dropped"), 3U);
+  dam.release();
+  EXPECT_EQ(GST_BUFFER_PTS(c.pull().get()), 100 * GST_MSECOND);
+  EXPECT_EQ(GST_BUFFER_PTS(c.pull().get()), 500 * GST_MSECOND);
+  GstClockTime start = GST_CLOCK_TIME_NONE;
+  GstClockTime duration = 0;
+  while (auto event = EventPtr(gst_harness_try_pull_event(c.harness()))) {
+    if (GST_EVENT_TYPE(event.get()) == GST_EVENT_GAP) gst_event_parse_gap(event.get(), &start, &duration);
+  }
+  EXPECT_EQ(start, 200 * GST_MSECOND);
+  EXPECT_EQ(duration, 300 * GST_MSECOND);
+}
+
+// If this fails, a camera with few buffers stands still while one of its pictures is being encoded.
+TEST(TokenCompressor, LiveItHoldsNoBufferOfTheSourcesPool) {
+  Compressor c("", true);
+  GstBufferPool *pool = gst_buffer_pool_new();
+  GstStructure *config = gst_buffer_pool_get_config(pool);
+  gst_buffer_pool_config_set_params(config, nullptr, kBytes, 1, 1);
+  gst_buffer_pool_set_config(pool, config);
+  gst_buffer_pool_set_active(pool, TRUE);
+  Dam dam(c.element());
+  for (int i = 0; i < 4; ++i) {
+    GstBuffer *buffer = nullptr;
+    GstBufferPoolAcquireParams params = {};
+    params.flags = GST_BUFFER_POOL_ACQUIRE_FLAG_DONTWAIT;
+    ASSERT_EQ(gst_buffer_pool_acquire_buffer(pool, &buffer, &params), GST_FLOW_OK) << "picture " << i;
+    // As after an element in between that only changed metadata: the memory is the pool's, the buffer is not.
+    if (i % 2) {
+      GstBuffer *copy = gst_buffer_copy(buffer);
+      gst_buffer_unref(buffer);
+      buffer = copy;
+    }
+    EXPECT_EQ(gst_harness_push(c.harness(), buffer), GST_FLOW_OK);
+  }
+  dam.release();
+  EXPECT_NE(get_tokens(c.pull().get()), nullptr);
+  gst_buffer_pool_set_active(pool, FALSE);
+  gst_object_unref(pool);
+}
+
+// If this fails, a file's answers depend on how fast the machine is.
+TEST(TokenCompressor, NotLiveNothingIsDroppedAndAllLeavesBeforeTheEnd) {
+  Compressor c;
+  constexpr int kPictures = 12;
+  for (int i = 0; i < kPictures; ++i) ASSERT_EQ(c.push(picture(i)), GST_FLOW_OK);
+  EXPECT_TRUE(gst_harness_push_event(c.harness(), gst_event_new_eos()));
+  for (int i = 0; i < kPictures; ++i) {
+    const auto out = c.pull();
+    ASSERT_NE(get_tokens(out.get()), nullptr);
+    EXPECT_EQ(GST_BUFFER_PTS(out.get()), static_cast<GstClockTime>(i) * 100 * GST_MSECOND);
+  }
+  EventPtr last;
+  while (!last || GST_EVENT_TYPE(last.get()) != GST_EVENT_EOS) {
+    last.reset(gst_harness_pull_event(c.harness()));
+    ASSERT_NE(last, nullptr) << "EOS never came";
+  }
+  EXPECT_EQ(c.statistic("dropped"), 0U);
+}
+
+// If this fails, a camera that switches its resolution ends the stream or is read with the old row length.
+TEST(TokenCompressor, FollowsACapsChange) {
+  Compressor c;
+  c.look_at(picture(1));
+  gst_harness_set_src_caps_str(c.harness(), "video/x-raw,format=I420,width=32,height=32,framerate=10/1");
+  const auto out = c.look_at(picture(2, 32 * 32 * 3 / 2));
+  EXPECT_NE(get_tokens(out.get()), nullptr);
+  const CapsPtr caps(gst_pad_get_current_caps(c.harness()->sinkpad));
+  gint width = 0;
+  gst_structure_get_int(gst_caps_get_structure(caps.get(), 0), "width", &width);
+  EXPECT_EQ(width, 32);
+}
+
+// If this fails, a thumbnail stream stops the pipeline.
+TEST(TokenCompressor, TakesAPictureSmallerThanAPatch) {
+  Compressor c("", false, "video/x-raw,format=RGB,width=4,height=4,framerate=0/1");
+  EXPECT_NE(get_tokens(c.look_at(picture(1, 4 * 4 * 3)).get()), nullptr);
+}
+
+// If this fails, one damaged picture ends the stream, or is lost without a word.
+TEST(TokenCompressor, APictureThatCannotBeEncodedPassesWithAWarning) {
+  Compressor c;
+  const auto grid = c.grid();
+  auto damaged = gated_picture(1, {}, grid);
+  gst_buffer_set_size(damaged.get(), 10);
+  EXPECT_EQ(get_tokens(c.look_at(std::move(damaged)).get()), nullptr);
+  const MessagePtr warning(gst_bus_timed_pop_filtered(c.bus(), GST_CLOCK_TIME_NONE, GST_MESSAGE_WARNING));
+  EXPECT_NE(text_of(warning.get()).find("10 bytes"), std::string::npos) << text_of(warning.get());
+  const auto dropped = parse_dropped(c.upstream_event().get());
+  ASSERT_TRUE(dropped.has_value());
+  EXPECT_EQ(dropped->frame, 1U);
+  EXPECT_EQ(c.statistic("failed"), 1U);
+  EXPECT_NE(get_tokens(c.look_at(picture(2)).get()), nullptr);
+}
+
+// If this fails, a seek hangs, or pictures from before it come out after it.
+TEST(TokenCompressor, AFlushDropsWhatWaitsAndTheStreamGoesOn) {
+  Compressor c;
+  for (int i = 0; i < 2; ++i) c.push(picture(i));
+  gst_harness_push_event(c.harness(), gst_event_new_flush_start());
+  gst_harness_push_event(c.harness(), gst_event_new_flush_stop(TRUE));
+  while (BufferPtr(gst_harness_try_pull(c.harness()))) {
+  }
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(c.harness(), gst_event_new_segment(&segment));
+  const auto out = c.look_at(picture(7));
+  EXPECT_EQ(GST_BUFFER_PTS(out.get()), 700 * GST_MSECOND);
+  EXPECT_NE(get_tokens(out.get()), nullptr);
+}
+
+// If this fails, stopping during an encode hangs: each round stops the element at another moment of its work.
+TEST(TokenCompressor, StopsAtAnyMomentOfAnEncode) {
+  for (int round = 0; round < 12; ++round) {
+    Compressor c("leaky=none");
+    std::thread pusher([&] {
+      for (int i = 0; i < 4; ++i) {
+        if (c.push(picture(i)) != GST_FLOW_OK) return;
+      }
+    });
+    for (int i = 0; i < round * 1000; ++i) std::this_thread::yield();
+    gst_element_set_state(c.element(), GST_STATE_NULL);
+    pusher.join();
+  }
+}
+
+// If this fails, the message at 2 a.m. does not say which file, or the process aborts in a library.
+TEST(TokenCompressor, AMissingOrForeignModelIsASentenceThatNamesTheFile) {
+  const std::string foreign = testing::TempDir() + "tokencompressor-foreign.gguf";
+  std::ofstream(foreign) << "this is no model";
+  const struct {
+    std::string text, mmproj, named;
+  } cases[] = {
+      {"/nowhere/text.gguf", projector(), "/nowhere/text.gguf"},
+      {text_model(), "/nowhere/mmproj.gguf", "/nowhere/mmproj.gguf"},
+      {foreign, projector(), foreign},
+      {text_model(), foreign, foreign},
+      {text_model(), text_model(), text_model()},
+      {"", projector(), "model="},
+      {text_model(), "", "mmproj="},
+  };
+  for (const auto &[text, mmproj, named] : cases) {
+    const auto element = make_element(text, mmproj);
+    const BusPtr bus(gst_bus_new());
+    gst_element_set_bus(element.get(), bus.get());
+    EXPECT_EQ(gst_element_set_state(element.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE) << named;
+    const MessagePtr error(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR));
+    ASSERT_NE(error, nullptr) << named;
+    EXPECT_NE(text_of(error.get()).find(named), std::string::npos) << text_of(error.get());
+    gst_element_set_bus(element.get(), nullptr);
+    gst_element_set_state(element.get(), GST_STATE_NULL);
+  }
+}
+
+// If this fails, an application that stops and starts its pipeline leaks, hangs or runs out of threads.
+TEST(TokenCompressor, GoesToPlayingAndBackTwentyTimes) {
+  const auto line =
+      "videotestsrc num-buffers=3 ! video/x-raw,width=64,height=48 ! tokencompressor method=merge "
+      "keep=0.5 model=" +
+      text_model() + " mmproj=" + projector() + " ! fakesink";
+  const ElementPtr pipeline(GST_ELEMENT(gst_object_ref_sink(gst_parse_launch(line.c_str(), nullptr))));
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_NE(gst_element_set_state(pipeline.get(), GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    ASSERT_EQ(gst_element_get_state(pipeline.get(), nullptr, nullptr, GST_CLOCK_TIME_NONE),
+              GST_STATE_CHANGE_SUCCESS);
+    ASSERT_EQ(gst_element_set_state(pipeline.get(), GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+  }
+}
+
+}  // namespace
+}  // namespace saccade::gst
+
+int main(int argc, char **argv) {
+  gst_init(&argc, &argv);
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
