@@ -16,6 +16,18 @@ def _people(scene):
     return str(len(visible_people(scene)))
 
 
+def _anybody(scene):
+    return "yes" if visible_people(scene) else "no"
+
+
+def _people_left(scene):
+    return str(sum(p.x < scene.aspect / 2 for p in visible_people(scene)))
+
+
+def _people_right(scene):
+    return str(sum(p.x >= scene.aspect / 2 for p in visible_people(scene)))
+
+
 def _car(scene):
     return "yes" if visible_car(scene) else "no"
 
@@ -71,6 +83,15 @@ QUESTIONS = {
         "Count the people.", "What is the number of people?", "How many pedestrians are there?",
         "How many people do you see?", "Number of people?", "How many people are on the street?",
         "How many pedestrians can you see?")),
+    "anybody": Question(_anybody, ("yes", "no"), (
+        "Do you see people?", "Can you see people?", "Are there people on the street?", "Are there people?",
+        "Can you see any people?", "Are there pedestrians?")),
+    "people_left": Question(_people_left, ("0", "1", "2", "3", "4"), (
+        "How many people are on the left?", "How many people do you see on the left?",
+        "Count the people on the left side.", "How many pedestrians are on the left?")),
+    "people_right": Question(_people_right, ("0", "1", "2", "3", "4"), (
+        "How many people are on the right?", "How many people do you see on the right?",
+        "Count the people on the right side.", "How many pedestrians are on the right?")),
     "car": Question(_car, ("yes", "no"), (
         "Is there a car?", "Can you see a car?", "Is a car on the road?", "Do you see a car?",
         "Is there a vehicle on the street?", "Is there any car in the picture?", "Car present?",

@@ -53,7 +53,7 @@ def ask_stock(cli, models, picture, question):
     """The answer of llama-mtmd-cli, with its own preprocessing and prompt."""
     run = subprocess.run([cli, "-m", os.path.join(models, NAME + "-text.gguf"), "--mmproj",
                           os.path.join(models, NAME + "-mmproj.gguf"), "--image", picture, "-p", question, "--temp", "0",
-                          "-n", "8", "-t", "2", "--no-warmup"], capture_output=True, text=True, timeout=120)
+                          "-n", "8", "-t", "1", "--no-warmup"], capture_output=True, text=True, timeout=120)
     if run.returncode:
         raise RuntimeError("llama-mtmd-cli failed:\n" + run.stderr[-2000:])
     return re.sub(r"\x1b\[[0-9;]*m", "", run.stdout).strip()
