@@ -18,7 +18,8 @@ readonly package=node-llama-cpp@3.22.1
 readonly package_sha512=6e5b488a9b9699cd76dc7eed30880318a4ac4ab866865418795502e3c5d38d55bb5c624988927209d95333343f2e25a83e4183a5c2f816f883a60c3ba9f4e20f
 readonly bundle=package/llama/gitRelease.bundle
 
-readonly cache=${SACCADE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/saccade}
+cache=$(realpath --canonicalize-missing "${SACCADE_CACHE:-${XDG_CACHE_HOME:-$(echo ~/.cache)}/saccade}")
+readonly cache
 readonly cc=${CC:-cc} cxx=${CXX:-c++}
 
 say() { echo "llama.cpp: $*" >&2; }

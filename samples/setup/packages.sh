@@ -52,6 +52,7 @@ install_packages() {
   command -v apt-get >/dev/null || fail "there is no apt-get on this system. Install these yourself: ${wanted[*]}"
   ((EUID == 0)) || command -v sudo >/dev/null ||
     fail "installing needs root and there is no sudo. As root, run: apt-get install --no-install-recommends ${wanted[*]}"
+  ((EUID == 0)) || sudo -v || fail "sudo does not let this user install packages. As root, run: apt-get install --no-install-recommends ${wanted[*]}"
 
   log=$(mktemp "${TMPDIR:-/tmp}/saccade-apt.XXXXXX") || fail "no temporary file can be written in ${TMPDIR:-/tmp}. Is the disk full?"
   run_quietly "reading the package lists" "$log" apt update || true  # a broken foreign list need not matter
