@@ -116,8 +116,8 @@ build_tools() {
 
 # installed: an llama package stands where CMake looks for packages.
 installed() {
-  local prefix
-  for prefix in /usr /usr/local ${CMAKE_PREFIX_PATH//[:;]/ }; do
+  local prefix given=${CMAKE_PREFIX_PATH:-}
+  for prefix in /usr /usr/local ${given//[:;]/ }; do
     compgen -G "$prefix/lib*/cmake/llama/llama-config.cmake" >/dev/null && return
     compgen -G "$prefix/lib/*/cmake/llama/llama-config.cmake" >/dev/null && return
   done
