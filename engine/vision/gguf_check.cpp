@@ -8,6 +8,8 @@
 #include <fstream>
 #include <memory>
 
+#include "vision/llama_log.h"
+
 namespace saccade {
 namespace {
 
@@ -62,8 +64,10 @@ Status check_extents(const Gguf &gguf, const std::string &path) {
 
 Result<Gguf> open_checked(const std::string &path) {
   if (auto status = check_readable(path); !status.ok()) return status;
+  start_llama_once();
+  forget_complaints();
   Gguf gguf(gguf_init_from_file(path.c_str(), {/*no_alloc=*/true, /*ctx=*/nullptr}));
-  if (!gguf) return corrupt(path, "its header is damaged");
+  if (!gguf) return corrupt(path, "its header is damaged (" + last_complaint() + ")");
   if (gguf_get_n_tensors(gguf.get()) == 0)
     return Status{StatusKind::unsupported,
                   "cannot load model \"" + path + "\": it holds no weights (a vocabulary only?)"};

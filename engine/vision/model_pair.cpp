@@ -11,32 +11,10 @@
 
 #include "vision/gguf_check.h"
 #include "vision/llama_handles.h"
+#include "vision/llama_log.h"
 
 namespace saccade {
 namespace {
-
-// The last complaint that llama.cpp logged on this thread: the only place where it says why a load failed.
-thread_local std::string last_complaint;
-
-void keep_complaints(ggml_log_level level, const char *text, void *) {
-  if (level == GGML_LOG_LEVEL_ERROR && text) last_complaint = text;
-}
-
-void start_backend_once() {
-  static const bool started = [] {
-    llama_log_set(keep_complaints, nullptr);
-    mtmd_log_set(keep_complaints, nullptr);
-    llama_backend_init();
-    return true;
-  }();
-  (void)started;
-}
-
-std::string trimmed_complaint() {
-  auto text = last_complaint;
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ' || text.back() == '.')) text.pop_back();
-  return text.empty() ? "llama.cpp gave no reason" : text;
-}
 
 // Asked before (ask) and after each node. Wanting only the layers' outputs keeps the graph in a few
 // large pieces; a false after one of them ends the evaluation there.
@@ -53,8 +31,8 @@ int usable_cores() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-// Measured with the project's own 5-million-parameter pair on 2 cores: alone, a second thread takes a
-// third off the encode; beside one busy process it makes it thirty times slower.
+// With the project's own 5-million-parameter pair on 2 cores beside one busy process, a second thread made an
+// encode thirty times slower (124 ms with one thread, 3.8 to 4.3 s with two).
 constexpr std::uint64_t kSharedStepsPay = 50'000'000;  // parameters of the text model
 
 int threads_for(const llama_model *model, int wanted) {
@@ -93,15 +71,15 @@ Result<std::shared_ptr<ModelPair>> ModelPair::open(const ModelFiles &files) {
 }
 
 Result<std::shared_ptr<ModelPair>> ModelPair::load(const ModelFiles &files) {
-  start_backend_once();
+  start_llama_once();
   auto impl = std::make_unique<Impl>();
   impl->files = files;
 
-  last_complaint.clear();
+  forget_complaints();
   auto model_parameters = llama_model_default_params();
   impl->text.reset(llama_model_load_from_file(files.text.c_str(), model_parameters));
   if (!impl->text)
-    return Status{StatusKind::corrupt, "cannot load model \"" + files.text + "\": " + trimmed_complaint() +
+    return Status{StatusKind::corrupt, "cannot load model \"" + files.text + "\": " + last_complaint() +
                                            ". Download it again or check its sha256."};
   if (!llama_model_has_decoder(impl->text.get()) || llama_model_is_diffusion(impl->text.get()))
     return Status{StatusKind::unsupported,
@@ -109,7 +87,7 @@ Result<std::shared_ptr<ModelPair>> ModelPair::load(const ModelFiles &files) {
 
   impl->threads = threads_for(impl->text.get(), files.threads);
 
-  last_complaint.clear();
+  forget_complaints();
   auto vision_parameters = mtmd_context_params_default();
   vision_parameters.use_gpu = true;  // steps aside by itself when ggml was built without a GPU backend
   vision_parameters.print_timings = false;
@@ -120,7 +98,7 @@ Result<std::shared_ptr<ModelPair>> ModelPair::load(const ModelFiles &files) {
   impl->vision.reset(mtmd_init_from_file(files.mmproj.c_str(), impl->text.get(), vision_parameters));
   if (!impl->vision)
     return Status{StatusKind::corrupt, "cannot load projector \"" + files.mmproj + "\" for \"" + files.text +
-                                           "\": " + trimmed_complaint() +
+                                           "\": " + last_complaint() +
                                            ". Check that the two files belong together."};
   if (!mtmd_support_vision(impl->vision.get()))
     return Status{StatusKind::unsupported, "projector \"" + files.mmproj + "\" cannot take pictures"};
