@@ -199,22 +199,25 @@ class MtmdEncoder final : public VisionEncoder {
     const std::lock_guard lock(impl_.encode_mutex);
     if (stop.stop_requested()) return Status{StatusKind::cancelled, "encoding was stopped"};
     impl_.encode_stop = stop;
+    const auto start = Clock::now();
     const auto code = mtmd_encode_chunk(impl_.vision.get(), chunk);
+    const auto spent = Clock::now() - start;
     impl_.encode_stop = {};
     if (stop.stop_requested()) return Status{StatusKind::cancelled, "encoding was stopped"};
     if (code != 0)
       return Status{StatusKind::internal,
                     "libmtmd could not encode a picture (code " + std::to_string(code) + ")"};
-    return copy_output(chunk, pts);
+    return copy_output(chunk, pts, spent);
   }
 
-  SharedTokens copy_output(const mtmd_input_chunk *chunk, StreamTime pts) const {
+  SharedTokens copy_output(const mtmd_input_chunk *chunk, StreamTime pts, Duration spent) const {
     auto tokens = std::make_shared<TokenSet>();
     const auto count = static_cast<int>(mtmd_input_chunk_get_n_tokens(chunk));
     tokens->dimension = dimension();
     tokens->grid = grid_of(chunk, mrope_);
     tokens->seen = count;
     tokens->pts = pts;
+    tokens->encode_time = spent;
     const float *output = mtmd_get_output_embd(impl_.vision.get());
     tokens->values.assign(
         output, output + static_cast<std::size_t>(count) * static_cast<std::size_t>(tokens->dimension));
