@@ -26,10 +26,11 @@ while (($#)); do
   esac
 done
 
-set_up tools build libraries run test
+set_up tools build libraries run render test
 configure_project "$preset" -DSACCADE_TESTS=ON
 ((setup_only)) && { say "everything is set up"; exit 0; }
 
+render_street_clip
 build_project "$preset" all
 say "running the tests of build/$preset"
 # The tests of a sanitized build are those of its own code: the checks of sources and pages are the same in each build.

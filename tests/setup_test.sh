@@ -46,7 +46,7 @@ expect "what is installed, why and how much is told" 0 "11 MB to fetch, 1.3 GB o
 
 stand_in dpkg-query 'for p; do [[ $p == -* ]] || echo "installed $p"; done'
 stand_in apt-get 'echo "apt-get must not run"; exit 1'
-expect "nothing happens when nothing is missing" 0 "" install_packages build libraries run test
+expect "nothing happens when nothing is missing" 0 "" install_packages build libraries run render test
 
 provide() { SACCADE_LLAMA_SOURCE='' expect "$1" 1 "$2" bash "$project/cmake/provide_llama.sh" libraries; }
 stand_in npm 'echo "npm ERR! network"; exit 1'

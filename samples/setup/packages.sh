@@ -5,6 +5,7 @@ readonly -A package_purposes=(
   [build]="to compile the project"
   [libraries]="libraries that the elements and the engine use"
   [run]="GStreamer's own elements and command-line tools, which pipelines are made of"
+  [render]="to render the clip of the street world"
   [test]="to run and to check the tests"
   [fetch]="npm, which fetches the pinned llama.cpp source release"
 )
@@ -12,7 +13,8 @@ readonly -A packages=(
   [build]="cmake ninja-build g++ git pkg-config ccache ca-certificates"
   [libraries]="libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libopencv-dev libeigen3-dev libsoup-3.0-dev libjson-glib-dev"
   [run]="gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav"
-  [test]="libgtest-dev python3 clang-format clang-tidy"
+  [render]="python3 python3-numpy python3-opencv"
+  [test]="libgtest-dev clang-format clang-tidy"
   [fetch]="npm"
 )
 

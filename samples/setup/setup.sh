@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154,SC2086,SC2206,SC2207,SC1090,SC1091
 # What samples/demo.sh and tests/run.sh share. Set `project`, the repository's folder, before sourcing this.
-for part in say system packages build; do source "$project/samples/setup/$part.sh"; done
+for part in say system packages build clips; do source "$project/samples/setup/$part.sh"; done
 
 # set_up libraries|tools GROUP...: the machine has the packages of the groups, and what fetches llama.cpp if that
 # (or its tools, too) must still be fetched.
