@@ -28,10 +28,10 @@ namespace saccade {
 
 struct MasGateSettings {
   PatchGrid grid{8, 8};
-  std::string question;            // the standing question; empty = sight, and sound a little
+  std::string question = {};       // the standing question; empty = sight, and sound a little
   double change_threshold = 0.12;  // of the change d in [0, 1], at which a patch must be encoded again
   double sound_threshold = 0.5;    // of the sound's activity in [0, 1], at which it deserves an answer
-  TemporalSettings temporal;
+  TemporalSettings temporal = {};
   Duration commit_timeout = std::chrono::seconds(2);  // of stream time; zero = wait for ever
   Duration max_age = std::chrono::seconds(60);        // a patch older than this is refreshed; zero = never
   Route route = Route::automatic;
