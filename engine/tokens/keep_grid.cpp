@@ -16,6 +16,7 @@ int middle_of_part(int i, int parts, int length) {
 
 std::vector<int> spread_over_line(const std::vector<int> &line, int rows) {
   std::vector<int> chosen;
+  chosen.reserve(static_cast<std::size_t>(rows));
   for (int i = 0; i < rows; ++i) {
     chosen.push_back(line[static_cast<std::size_t>(middle_of_part(i, rows, static_cast<int>(line.size())))]);
   }
