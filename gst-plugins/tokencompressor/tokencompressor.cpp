@@ -262,7 +262,9 @@ static GstFlowReturn gst_token_compressor_chain(GstPad *, GstObject *parent, Gst
     const std::lock_guard lock(priv->mutex);
     ++priv->figures.frames;
   }
-  if (priv->live && is_pooled(buffer)) held.reset(gst_buffer_copy_deep(buffer));  // a camera has few
+  if (priv->live && is_pooled(buffer)) {  // a camera has few, and would wait for them
+    if (GstBuffer *copy = gst_buffer_copy_deep(buffer)) held.reset(copy);
+  }
   return priv->queue->push(std::move(held)) == PushResult::refused ? GST_FLOW_FLUSHING : GST_FLOW_OK;
 }
 
@@ -387,7 +389,9 @@ static GstStateChangeReturn gst_token_compressor_change_state(GstElement *elemen
 // ---- class
 
 static void gst_token_compressor_finalize(GObject *object) {
-  delete GST_TOKEN_COMPRESSOR(object)->priv;
+  auto *self = GST_TOKEN_COMPRESSOR(object);
+  self->priv->queue.reset();  // the worker uses what else is in there
+  delete std::exchange(self->priv, nullptr);
   G_OBJECT_CLASS(gst_token_compressor_parent_class)->finalize(object);
 }
 
