@@ -2,7 +2,8 @@
 
 #include <libsoup/soup.h>
 
-#include <atomic>
+#include <algorithm>
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <set>
@@ -71,6 +72,9 @@ class CloudClient::Worker {
   void post(std::function<void()> task);
   void begin(Ticket ticket, const std::string &body, OutcomeCallback done);
   void finished(Ticket ticket, CloudOutcome outcome, const OutcomeCallback &done);
+  Status link_is_down() const;  // mutex_ held
+  void schedule_trial();
+  void start_trial();
   bool note_outcome(Ticket ticket, const CloudOutcome &outcome);
   bool room() const { return in_flight_.size() < static_cast<std::size_t>(settings_.max_in_flight); }
 
@@ -88,6 +92,7 @@ class CloudClient::Worker {
   // Used by the thread alone.
   SoupSession *session_ = nullptr;
   std::map<Ticket, std::unique_ptr<CloudCall>> calls_;
+  SourcePointer trial_;  // waits for the time to try a link that is down
   bool quit_ = false;
 
   std::mutex stop_mutex_;  // one stop at a time; the second finds nothing to join
@@ -103,20 +108,23 @@ Result<CloudClient::Ticket> CloudClient::Worker::submit(const ChatQuestion &ques
                                              url_for_people(settings_.endpoint) +
                                              "; raise max-in-flight or ask less often");
   }
-  const auto now = Clock::now();
-  if (!link_.may_call(now)) {
-    const auto wait = std::chrono::duration_cast<std::chrono::seconds>(link_.time_to_probe(now)).count();
-    return Status(StatusKind::unavailable,
-                  "the link to " + url_for_people(settings_.endpoint) + " is down after " +
-                      std::to_string(link_.snapshot().failures_in_a_row) +
-                      " failed calls; it is tried again in " + std::to_string(wait + 1) + " s");
-  }
+  if (!link_.may_call()) return link_is_down();
   const Ticket ticket = ++last_ticket_;
   in_flight_.insert(ticket);
   post([this, ticket, body = std::move(body), done = std::move(done)]() mutable {
     begin(ticket, body, std::move(done));
   });
   return ticket;
+}
+
+Status CloudClient::Worker::link_is_down() const {
+  const auto where = "the link to " + url_for_people(settings_.endpoint);
+  if (link_.snapshot().up)
+    return {StatusKind::unavailable, where + " was down, and another segment tries it now"};
+  const auto wait = std::chrono::ceil<std::chrono::seconds>(link_.time_to_trial(Clock::now())).count();
+  return {StatusKind::unavailable, where + " is down after " +
+                                       std::to_string(link_.snapshot().failures_in_a_row) +
+                                       " failed calls; it is tried again in " + std::to_string(wait) + " s"};
 }
 
 void CloudClient::Worker::cancel(Ticket ticket) {
@@ -160,6 +168,7 @@ void CloudClient::Worker::run() {
     session_ = session.get();
     while (!quit_) g_main_context_iteration(context_.get(), TRUE);
     finish_all_calls();
+    trial_.reset();
     soup_session_abort(session_);
     session_ = nullptr;
   }
@@ -209,8 +218,10 @@ void CloudClient::Worker::finished(Ticket ticket, CloudOutcome outcome, const Ou
   calls_.erase(ticket);
   const Status status = outcome.answer.status();
   const bool changed = note_outcome(ticket, outcome);
+  const LinkSnapshot link = statistics().link;
+  if (changed && !link.up) schedule_trial();
   if (on_link_ && status.kind() != StatusKind::cancelled) {
-    on_link_(statistics().link, changed, status.ok() ? "the cloud answered" : status.message());
+    on_link_(link, changed, status.ok() ? "the cloud answered" : status.message());
   }
   done(std::move(outcome));
 }
@@ -232,6 +243,36 @@ bool CloudClient::Worker::note_outcome(Ticket ticket, const CloudOutcome &outcom
   const bool link_is_fine = kind == StatusKind::ok || kind == StatusKind::invalid_argument;
   return link_is_fine ? link_.succeeded(outcome.last_attempt, outcome.bytes_sent + outcome.bytes_received)
                       : link_.failed(Clock::now());
+}
+
+// Whoever routes segments sends none over a link that is down: without this nobody would ever learn of its
+// return.
+void CloudClient::Worker::schedule_trial() {
+  Duration wait{};
+  {
+    const std::lock_guard lock(mutex_);
+    wait = link_.time_to_trial(Clock::now());
+  }
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
+  trial_.reset(g_timeout_source_new(static_cast<guint>(std::clamp<long long>(milliseconds, 0, G_MAXINT))));
+  g_source_set_callback(
+      trial_.get(),
+      [](gpointer data) -> gboolean {
+        static_cast<Worker *>(data)->start_trial();
+        return G_SOURCE_REMOVE;
+      },
+      this, nullptr);
+  g_source_attach(trial_.get(), context_.get());
+}
+
+void CloudClient::Worker::start_trial() {
+  bool started = false;
+  {
+    const std::lock_guard lock(mutex_);
+    started = link_.try_again(Clock::now());
+  }
+  if (!started) return schedule_trial();
+  if (on_link_) on_link_(statistics().link, true, "the link was down; the next segment tries it");
 }
 
 // --- The door

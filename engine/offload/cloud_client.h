@@ -63,7 +63,8 @@ class CloudClient {
   // Takes the question and returns at once. Refused with `exhausted` when max_in_flight calls are out, with
   // `unavailable` while the link is down, with `cancelled` after stop(); then `done` is never called.
   Result<Ticket> submit(const ChatQuestion &question, OutcomeCallback done);
-  // The call ends as `cancelled` soon, and its place is free at once; a ticket that has ended already is ignored.
+  // The call ends as `cancelled` soon, and its place is free at once; a ticket that has ended already is
+  // ignored.
   void cancel(Ticket ticket);
   bool has_room() const;
 

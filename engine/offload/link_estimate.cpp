@@ -4,16 +4,21 @@
 
 namespace saccade {
 
-bool LinkEstimate::may_call(Clock::time_point now) {
-  if (state_.up) return true;
-  if (probing_ || now < closed_until_) return false;
-  probing_ = true;
+bool LinkEstimate::may_call() {
+  if (!state_.up || trying_) return false;
+  trying_ = on_trial_;
   return true;
 }
 
-Duration LinkEstimate::time_to_probe(Clock::time_point now) const {
-  if (state_.up || now >= closed_until_) return Duration::zero();
-  return closed_until_ - now;
+Duration LinkEstimate::time_to_trial(Clock::time_point now) const {
+  return state_.up ? Duration::zero() : std::max(Duration::zero(), Duration(down_until_ - now));
+}
+
+bool LinkEstimate::try_again(Clock::time_point now) {
+  if (state_.up || now < down_until_) return false;
+  state_.up = true;
+  on_trial_ = true;
+  return true;
 }
 
 bool LinkEstimate::succeeded(Duration took, std::size_t bytes) {
@@ -26,23 +31,19 @@ bool LinkEstimate::succeeded(Duration took, std::size_t bytes) {
   state_.throughput = first ? rate : a * rate + (1 - a) * state_.throughput;
   state_.failures_in_a_row = 0;
   state_.up = true;
-  probing_ = false;
-  wait_ = Duration::zero();
+  on_trial_ = trying_ = false;
   return was_down;
 }
 
 bool LinkEstimate::failed(Clock::time_point now) {
-  const bool was_up = state_.up;
   ++state_.failures_in_a_row;
-  const bool probe_failed = !was_up && probing_;
-  probing_ = false;
-  if (was_up && state_.failures_in_a_row < settings_.failures_to_open) return false;
-  if (was_up) wait_ = settings_.cool_down;
-  if (probe_failed) wait_ = std::min(wait_ * 2, settings_.cool_down_max);
-  // A straggler that fails while the link is already down moves nothing.
-  if (was_up || probe_failed) closed_until_ = now + wait_;
-  state_.up = false;
-  return was_up;
+  // A straggler from before says nothing new about a link that is down or waits for its trial.
+  if (!state_.up || (on_trial_ && !trying_)) return false;
+  if (!on_trial_ && state_.failures_in_a_row < settings_.failures_to_open) return false;
+  wait_ = on_trial_ ? std::min(wait_ * 2, settings_.cool_down_max) : settings_.cool_down;
+  down_until_ = now + wait_;
+  state_.up = on_trial_ = trying_ = false;
+  return true;
 }
 
 }  // namespace saccade

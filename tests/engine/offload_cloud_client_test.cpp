@@ -325,37 +325,55 @@ TEST(CloudClient, EverySubmitThatWasTakenEndsOnceWhenStoppedMeanwhile) {
   }
 }
 
-// Breaks when a dead server is asked for every segment, or its return goes unnoticed.
+// Breaks when a dead server is asked for every segment, or when nobody is told that it may be tried again: a
+// router sends nothing over a link that is down.
 TEST(CloudClient, TheLinkGoesDownAndComesBack) {
   const FaultServer server(
       {Behaviour::reply(500, ""), Behaviour::reply(500, ""), Behaviour::reply(200, completion("x"))});
   auto settings = settings_for(server.url());
   settings.retries = 0;
   settings.link = {.failures_to_open = 2, .cool_down = milliseconds(30)};
-  std::vector<bool> changes;  // written on the client's thread, read after stop()
+  std::mutex mutex;
+  std::condition_variable changed_once;
+  std::vector<bool> changes;
   Outcomes outcomes;
   auto client =
       CloudClient::create(settings, [&](const LinkSnapshot &link, bool changed, const std::string &reason) {
         EXPECT_FALSE(reason.empty());
+        const std::lock_guard lock(mutex);
         if (changed) changes.push_back(link.up);
+        changed_once.notify_all();
       });
   ASSERT_TRUE(client.ok());
-  std::size_t taken = 0;
-  std::size_t refused = 0;
-  while (taken < 3) {
-    const auto ticket = client.value()->submit(kQuestion, outcomes.callback());
-    if (ticket.ok()) {
-      outcomes.wait_for(++taken);
-    } else {
-      EXPECT_EQ(ticket.status().kind(), StatusKind::unavailable);
-      EXPECT_NE(ticket.status().message().find("is down after 2 failed calls"), std::string::npos);
-      ++refused;
-      std::this_thread::sleep_for(milliseconds(1));
-    }
+  for (std::size_t i = 1; i <= 2; ++i) {
+    ASSERT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+    EXPECT_FALSE(outcomes.wait_for(i).answer.ok());
   }
-  client.value()->stop();
-  EXPECT_EQ(changes, (std::vector<bool>{false, true}));
-  EXPECT_EQ(server.request_count(), 3U) << refused << " segments were refused without a request";
+  {
+    std::unique_lock lock(mutex);
+    changed_once.wait(lock, [&] { return changes.size() == 2; });
+    EXPECT_EQ(changes, (std::vector<bool>{false, true}));
+  }
+  ASSERT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+  EXPECT_TRUE(outcomes.wait_for(3).answer.ok());
+}
+
+// Breaks when segments still go out over a link that is known to be down.
+TEST(CloudClient, WhileTheLinkIsDownSegmentsAreRefusedWithoutACall) {
+  const FaultServer server({Behaviour::reply(500, "")});
+  auto settings = settings_for(server.url());
+  settings.retries = 0;
+  settings.link = {.failures_to_open = 1, .cool_down = seconds(3600)};
+  Outcomes outcomes;
+  auto client = CloudClient::create(settings);
+  ASSERT_TRUE(client.ok());
+  ASSERT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+  outcomes.wait_for();
+  const auto refused = client.value()->submit(kQuestion, outcomes.callback()).status();
+  EXPECT_EQ(refused.kind(), StatusKind::unavailable);
+  EXPECT_NE(refused.message().find("is down after 1 failed calls; it is tried again in"), std::string::npos)
+      << refused.message();
+  EXPECT_EQ(server.request_count(), 1U);
 }
 
 // Breaks when a request that is refused for its own sake counts against the link.

@@ -13,7 +13,8 @@ using std::chrono::seconds;
 TEST(LinkEstimate, GoesDownAfterFailuresInARow) {
   LinkEstimate link({.failures_to_open = 3, .cool_down = seconds(5)});
   const Clock::time_point t{};
-  EXPECT_TRUE(link.may_call(t));
+  EXPECT_TRUE(link.may_call());
+  EXPECT_TRUE(link.may_call()) << "many calls may be out on a link that is trusted";
   EXPECT_FALSE(link.failed(t));
   EXPECT_FALSE(link.failed(t));
   EXPECT_FALSE(link.succeeded(milliseconds(10), 1)) << "it was never down";
@@ -21,39 +22,54 @@ TEST(LinkEstimate, GoesDownAfterFailuresInARow) {
   EXPECT_FALSE(link.failed(t));
   EXPECT_TRUE(link.failed(t)) << "the third in a row";
   EXPECT_FALSE(link.snapshot().up);
-  EXPECT_FALSE(link.may_call(t));
+  EXPECT_FALSE(link.may_call());
 }
 
 // Breaks when a dead link is never tried again, or by a whole herd at once.
-TEST(LinkEstimate, OneProbeAfterTheCoolDownBringsItBack) {
+TEST(LinkEstimate, OneCallTriesTheLinkAfterTheCoolDown) {
   LinkEstimate link({.failures_to_open = 1, .cool_down = seconds(5)});
   const Clock::time_point t{};
+  EXPECT_FALSE(link.try_again(t)) << "it is up";
   EXPECT_TRUE(link.failed(t));
-  EXPECT_FALSE(link.may_call(t + milliseconds(4999)));
-  EXPECT_EQ(link.time_to_probe(t + seconds(2)), seconds(3));
-  EXPECT_TRUE(link.may_call(t + seconds(5)));
-  EXPECT_FALSE(link.may_call(t + seconds(5))) << "the probe is out already";
-  EXPECT_TRUE(link.succeeded(milliseconds(10), 1)) << "it is up again";
-  EXPECT_TRUE(link.may_call(t + seconds(5)));
+  EXPECT_FALSE(link.try_again(t + milliseconds(4999)));
+  EXPECT_EQ(link.time_to_trial(t + seconds(2)), seconds(3));
+  EXPECT_TRUE(link.try_again(t + seconds(5)));
+  EXPECT_TRUE(link.snapshot().up) << "so that somebody sends";
+  EXPECT_FALSE(link.failed(t)) << "a call from before the trial changes nothing";
+  EXPECT_TRUE(link.may_call());
+  EXPECT_FALSE(link.may_call()) << "the call on trial is out already";
+  EXPECT_FALSE(link.succeeded(milliseconds(10), 1)) << "it counted as up already";
+  EXPECT_TRUE(link.may_call());
+  EXPECT_TRUE(link.may_call()) << "it is trusted again";
 }
 
-// Breaks when a link that stays dead is probed at full rate, or never again after a cancelled probe.
-TEST(LinkEstimate, FailedProbesWaitLongerAndCancelledOnesMayBeRepeated) {
+// Breaks when an answer that was on its way is not believed to mean that the link is back.
+TEST(LinkEstimate, ALateAnswerBringsTheLinkBack) {
+  LinkEstimate link({.failures_to_open = 1});
+  EXPECT_TRUE(link.failed({}));
+  EXPECT_TRUE(link.succeeded(milliseconds(10), 1));
+  EXPECT_TRUE(link.may_call());
+}
+
+// Breaks when a link that stays dead is tried at full rate, or never again after a cancelled trial.
+TEST(LinkEstimate, FailedTrialsWaitLongerAndCancelledOnesMayBeRepeated) {
   LinkEstimate link({.failures_to_open = 1, .cool_down = seconds(5), .cool_down_max = seconds(12)});
   Clock::time_point t{};
   EXPECT_TRUE(link.failed(t));
   EXPECT_FALSE(link.failed(t)) << "a straggler changes nothing";
-  EXPECT_EQ(link.time_to_probe(t), seconds(5));
+  EXPECT_EQ(link.time_to_trial(t), seconds(5));
   for (const auto wait : {seconds(10), seconds(12), seconds(12)}) {
-    t += link.time_to_probe(t);
-    ASSERT_TRUE(link.may_call(t));
-    EXPECT_FALSE(link.failed(t));
-    EXPECT_EQ(link.time_to_probe(t), wait);
+    t += link.time_to_trial(t);
+    ASSERT_TRUE(link.try_again(t));
+    ASSERT_TRUE(link.may_call());
+    EXPECT_TRUE(link.failed(t));
+    EXPECT_EQ(link.time_to_trial(t), wait);
   }
   t += seconds(12);
-  EXPECT_TRUE(link.may_call(t));
+  EXPECT_TRUE(link.try_again(t));
+  EXPECT_TRUE(link.may_call());
   link.withdrawn();
-  EXPECT_TRUE(link.may_call(t));
+  EXPECT_TRUE(link.may_call());
 }
 
 // Breaks when the running means ignore the past or the present.
