@@ -16,6 +16,8 @@ constexpr double kReleaseShare = 0.6;
 constexpr double kSoundReleaseShare = 0.5;
 constexpr double kRouteBand = 0.03;              // either side of the complexity threshold
 constexpr double kReadingThresholdShare = 0.75;  // letters are small: less change counts
+constexpr int kPatchesForMedian = 16;            // the median of fewer patches says little about the light
+constexpr float kMostOffset = 4;                 // luma levels
 constexpr int kHashMatch = 3;                    // of 64 bits may differ: a match of 0.95
 constexpr std::uint8_t kReadingKeep = 200;       // at least, for the half of the patches with most structure
 
@@ -86,8 +88,20 @@ void MasGate::measure_change(StreamTime pts) {
   reference_.advance(pts, settings_.commit_timeout);
   steady_cells_ = deflicker_.apply(statistics_.cells(), pts);
   change_.resize(static_cast<std::size_t>(layout.grid.count()));
-  patch_differences(layout, steady_cells_, reference_.expected(), 0, change_);
+  patch_differences(layout, steady_cells_, reference_.expected(), common_offset(), change_);
   differences_to_change(change_, deflicker_.noise(), settings_.temporal);
+}
+
+// What is left of the light after Deflicker: the reference may have been taken at flicker's brightest or
+// darkest. The median patch's offset, bounded, so that a lasting change of light still adds up to a change.
+int MasGate::common_offset() {
+  const auto &layout = statistics_.layout();
+  if (layout.grid.count() < kPatchesForMedian) return 0;
+  offsets_.resize(static_cast<std::size_t>(layout.grid.count()));
+  patch_offsets(layout, steady_cells_, reference_.expected(), offsets_);
+  const auto middle = offsets_.begin() + static_cast<std::ptrdiff_t>(offsets_.size() / 2);
+  std::nth_element(offsets_.begin(), middle, offsets_.end());
+  return static_cast<int>(std::lround(std::clamp(*middle, -kMostOffset, kMostOffset)));
 }
 
 MasGate::Judgement MasGate::judge_patches(StreamTime pts, MasReport &report) {

@@ -84,6 +84,7 @@ class MasGate {
   };
 
   void measure_change(StreamTime pts);
+  int common_offset();
   Judgement judge_patches(StreamTime pts, MasReport &report);
   bool wakes(const SoundReading &sound);
   void fill_scores(const SoundReading &sound, const Judgement &judgement, MasReport &report) const;
@@ -101,6 +102,7 @@ class MasGate {
   std::span<const std::uint8_t> steady_cells_;  // of the frame being looked at
   std::vector<float> activity_;
   std::vector<float> change_;
+  std::vector<float> offsets_;
   std::vector<bool> refreshing_;  // hysteresis per patch
   bool sound_active_ = false;     // hysteresis of the sound
   bool cloud_ = false;            // hysteresis of the route

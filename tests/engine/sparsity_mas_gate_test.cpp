@@ -82,7 +82,7 @@ TEST(MasGate, SlowDriftFiresInTheEnd) {
 
 // If it fails, nightfall, which darkens everything alike, is taken for flicker for ever.
 TEST(MasGate, SlowDriftOfTheWholePictureFiresToo) {
-  Gate g(grid(2, 2));
+  Gate g;
   int needed = 0;
   for (int i = 0; i <= 300; ++i)
     needed += g.look_and_encode(Picture(64, 64).stripes(8, 80, 200).add(-i / 5)).needed;
