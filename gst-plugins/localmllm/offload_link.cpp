@@ -5,17 +5,13 @@
 #include <cstring>
 
 #include "common/metas.h"
-#include "common/pointers.h"
+#include "localmllm/text_pad.h"
 
 namespace saccade::gst {
 namespace {
 
 // A cloud that never answers must not make the list grow: the oldest draft then stands for good.
 constexpr std::size_t kMostAwaited = 256;
-
-struct ElementUnref {
-  void operator()(GstElement *element) const { gst_object_unref(element); }
-};
 
 }  // namespace
 
@@ -25,15 +21,8 @@ bool OffloadLink::link_up() const {
 }
 
 void OffloadLink::start_stream(GstEvent *upstream_start) {
-  const std::unique_ptr<GstElement, ElementUnref> element(gst_pad_get_parent_element(pad_));
-  if (!element) return;
-  const TextPtr id(gst_pad_create_stream_id(pad_, element.get(), "offload"));
-  GstEvent *start = gst_event_new_stream_start(id.get());
-  guint group = 0;
-  if (upstream_start && gst_event_parse_group_id(upstream_start, &group))
-    gst_event_set_group_id(start, group);
-  gst_event_set_stream_flags(start, GST_STREAM_FLAG_SPARSE);
-  gst_pad_push_event(pad_, start);
+  const EventPtr start(derived_stream_start(upstream_start, "offload"));
+  gst_pad_push_event(pad_, gst_event_ref(start.get()));
   started_ = true;
   has_segment_ = false;
   width_ = height_ = 0;

@@ -1,6 +1,7 @@
 #include "localmllm/text_pad.h"
 
-#include "common/pointers.h"
+#include <string>
+
 
 namespace saccade::gst {
 namespace {
@@ -20,6 +21,17 @@ AnswerFormat format_of(const GstCaps *caps) {
 
 }  // namespace
 
+EventPtr derived_stream_start(GstEvent *upstream_start, const char *name) {
+  const gchar *upstream = nullptr;
+  guint group = 0;
+  if (upstream_start) gst_event_parse_stream_start(upstream_start, &upstream);
+  const auto id = (upstream ? std::string(upstream) : "saccade") + "/" + name;
+  EventPtr start(gst_event_new_stream_start(id.c_str()));
+  if (upstream_start && gst_event_parse_group_id(upstream_start, &group)) gst_event_set_group_id(start.get(), group);
+  gst_event_set_stream_flags(start.get(), GST_STREAM_FLAG_SPARSE);
+  return start;
+}
+
 GstClockTime TextPad::now() const {
   const auto element = parent_of(pad_);
   return element ? gst_element_get_current_running_time(element.get()) : GST_CLOCK_TIME_NONE;
@@ -28,14 +40,8 @@ GstClockTime TextPad::now() const {
 void TextPad::set_arrival(bool arrival) { timeline_.emplace(arrival, display_duration_); }
 
 void TextPad::start_stream(GstEvent *upstream_start) {
-  const auto element = parent_of(pad_);
-  if (!element) return;
-  const TextPtr id(gst_pad_create_stream_id(pad_, element.get(), "answers"));
-  GstEvent *start = gst_event_new_stream_start(id.get());
-  guint group = 0;
-  if (gst_event_parse_group_id(upstream_start, &group)) gst_event_set_group_id(start, group);
-  gst_event_set_stream_flags(start, GST_STREAM_FLAG_SPARSE);  // sinks must not wait for a buffer to preroll
-  gst_pad_push_event(pad_, start);
+  const EventPtr start(derived_stream_start(upstream_start, "answers"));
+  gst_pad_push_event(pad_, gst_event_ref(start.get()));
   negotiated_ = false;
   flow_ = GST_FLOW_OK;
 }

@@ -6,11 +6,16 @@
 #include <atomic>
 #include <optional>
 
+#include "common/pointers.h"
 #include "localmllm/answer_output.h"
 #include "localmllm/answer_timeline.h"
 #include "mllm/answer.h"
 
 namespace saccade::gst {
+
+// The start of a sparse stream that was made from another: sinks must not wait for a buffer to preroll.
+// Null upstream: there was none to take the group from.
+EventPtr derived_stream_start(GstEvent *upstream_start, const char *name);
 
 // Belongs to the worker, except for flow(). The pad stays the element's; an unlinked one is no error,
 // since answers also leave as messages and signals.
