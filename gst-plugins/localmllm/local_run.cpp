@@ -12,9 +12,8 @@ GST_DEBUG_CATEGORY_EXTERN(gst_local_mllm_debug);
 namespace saccade::gst {
 namespace {
 
-constexpr const char *kWake = "saccade/wake";               // wakes the worker; never leaves this element
-constexpr std::size_t kMostQuestions = 64;                  // that may wait
-constexpr GstClockTime kUnknownSpacing = 40 * GST_MSECOND;  // of frames whose rate nobody knows
+constexpr const char *kWake = "saccade/wake";  // wakes the worker; never leaves this element
+constexpr std::size_t kMostQuestions = 64;     // that may wait
 constexpr auto kLoadWindow = std::chrono::seconds(1);
 
 bool is_live(GstPad *sink) {
@@ -35,13 +34,6 @@ Leaky leak_for(LeakySetting setting, bool live) {
   return live ? Leaky::downstream : Leaky::none;
 }
 
-// Size of a picture whose longest edge is at most `longest`, never enlarged.
-EncoderInput fitted(int width, int height, int longest) {
-  const int edge = std::max(width, height);
-  if (edge <= longest) return {width, height};
-  return {std::max(1, width * longest / edge), std::max(1, height * longest / edge)};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<LocalRun>> LocalRun::create(const Pads &pads, const LocalMllmSettings &settings) {
@@ -55,6 +47,8 @@ LocalRun::LocalRun(const Pads &pads, const LocalMllmSettings &settings,
     : pads_(pads),
       settings_(settings),
       answerer_(std::move(answerer)),
+      intake_(settings.answerer.detail == Detail::tiles ? std::nullopt : std::optional(answerer_->input()),
+              static_cast<int>(settings.offload_size)),
       text_(pads.src, settings.display_duration),
       router_(settings.router),
       schedule_(settings.answer_on, Duration(static_cast<std::int64_t>(settings.answer_every))),
@@ -67,7 +61,6 @@ LocalRun::LocalRun(const Pads &pads, const LocalMllmSettings &settings,
                     return EventPtr(gst_event_new_gap(picture.time.pts, picture.time.duration));
                   },
               .event_dropped = {}}) {
-  gst_segment_init(&in_segment_, GST_FORMAT_TIME);
   gst_segment_init(&segment_, GST_FORMAT_TIME);
   queue_.configure(settings_.max_queue, leak_for(settings_.leaky, false));
 }
@@ -119,24 +112,6 @@ bool LocalRun::stamps_content() const {
   return !live_;
 }
 
-FrameTime LocalRun::time_of(GstBuffer *buffer) {
-  FrameTime time;
-  time.pts = GST_BUFFER_PTS_IS_VALID(buffer)          ? GST_BUFFER_PTS(buffer)
-             : GST_CLOCK_TIME_IS_VALID(previous_pts_) ? previous_pts_
-                                                      : in_segment_.start;
-  time.duration = GST_BUFFER_DURATION_IS_VALID(buffer) ? GST_BUFFER_DURATION(buffer)
-                  : video_.fps_n > 0 && video_.fps_d > 0
-                      ? gst_util_uint64_scale(GST_SECOND, static_cast<guint64>(video_.fps_d),
-                                              static_cast<guint64>(video_.fps_n))
-                  : GST_CLOCK_TIME_IS_VALID(previous_pts_) && time.pts > previous_pts_
-                      ? time.pts - previous_pts_
-                      : kUnknownSpacing;
-  const auto running = gst_segment_to_running_time(&in_segment_, GST_FORMAT_TIME, time.pts);
-  time.running = GST_CLOCK_TIME_IS_VALID(running) ? running : 0;
-  previous_pts_ = time.pts;
-  return time;
-}
-
 bool LocalRun::wanted(const std::optional<MasReport> &mas, const FrameTime &time) {
   const std::lock_guard lock(mutex_);
   ++counters_.frames;
@@ -152,34 +127,11 @@ bool LocalRun::wanted(const std::optional<MasReport> &mas, const FrameTime &time
   return due || asked;
 }
 
-Result<LocalRun::Picture> LocalRun::take_picture(GstBuffer *buffer, std::optional<MasReport> mas,
-                                                 const FrameTime &time) {
-  Picture picture;
-  picture.arrived = Clock::now();
-  picture.time = time;
-  picture.mas = std::move(mas);
-  picture.tokens = get_tokens(buffer);
-  if (!picture.tokens) {
-    const bool tiles = settings_.answerer.detail == Detail::tiles;
-    const auto size = tiles ? EncoderInput{video_.width, video_.height} : answerer_->input();
-    auto scaled = encoder_scaler_.scale(buffer, size.width, size.height);
-    if (!scaled.ok()) return scaled.status();
-    picture.encoder_picture = std::move(scaled).value();
-  }
-  if (const auto link = offload(); link && link->linked()) {
-    const auto size = fitted(video_.width, video_.height, static_cast<int>(settings_.offload_size));
-    auto scaled = offload_scaler_.scale(buffer, size.width, size.height);
-    if (!scaled.ok()) return scaled.status();
-    picture.offload_picture = std::move(scaled).value();
-  }
-  return picture;
-}
-
 GstFlowReturn LocalRun::chain(GstBuffer *raw) {
   const BufferPtr buffer(raw);
   if (const auto flow = text_.flow(); flow != GST_FLOW_OK) return flow;
   settle_liveness();
-  const auto time = time_of(buffer.get());
+  const auto time = intake_.time_of(buffer.get());
   auto mas = get_mas(buffer.get());
   if (!wanted(mas, time)) {
     // Not taken though it was news: the gate must show it again.
@@ -187,7 +139,8 @@ GstFlowReturn LocalRun::chain(GstBuffer *raw) {
     return queue_.push_event(EventPtr(gst_event_new_gap(time.pts, time.duration))) ? GST_FLOW_OK
                                                                                    : GST_FLOW_FLUSHING;
   }
-  auto picture = take_picture(buffer.get(), std::move(mas), time);
+  const auto link = offload();
+  auto picture = intake_.take(buffer.get(), time, std::move(mas), link && link->linked());
   if (!picture.ok()) {
     GST_ELEMENT_ERROR(pads_.element, STREAM, FORMAT,
                       ("localmllm cannot read the video: %s", picture.status().message().c_str()), (nullptr));
@@ -204,7 +157,7 @@ void LocalRun::lost(const Picture &picture, DropReason reason) {
     schedule_.owe();
   }
   // Only the encoder speaks of frames to the gate; with tokens on the buffer that was the compressor.
-  if (picture.mas && !picture.tokens) tell_dropped(*picture.mas, "queue full");
+  if (picture.encoded_here()) tell_dropped(*picture.mas, "queue full");
 }
 
 void LocalRun::tell_dropped(const MasReport &mas, const char *reason) const {
@@ -219,24 +172,24 @@ bool LocalRun::take_event(GstEvent *event) {
   switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_FLUSH_START: return flush(event, true);
     case GST_EVENT_FLUSH_STOP: return flush(event, false);
-    case GST_EVENT_CAPS: set_input_caps(event); break;
-    case GST_EVENT_SEGMENT:
-      gst_event_copy_segment(event, &in_segment_);
-      previous_pts_ = GST_CLOCK_TIME_NONE;
+    case GST_EVENT_CAPS: {
+      GstCaps *caps = nullptr;
+      gst_event_parse_caps(event, &caps);
+      if (const auto status = intake_.set_caps(caps); !status.ok())
+        warn("these caps cannot be taken", status);
+      break;
+    }
+    case GST_EVENT_SEGMENT: {
+      const GstSegment *segment = nullptr;
+      gst_event_parse_segment(event, &segment);
+      intake_.set_segment(*segment);
       settle_liveness();
       break;
+    }
     case GST_EVENT_STREAM_START: liveness_known_ = false; break;
     default: break;
   }
   return queue_.push_event(EventPtr(event));
-}
-
-void LocalRun::set_input_caps(GstEvent *event) {
-  GstCaps *caps = nullptr;
-  gst_event_parse_caps(event, &caps);
-  if (!gst_video_info_from_caps(&video_, caps)) gst_video_info_init(&video_);
-  for (auto *scaler : {&encoder_scaler_, &offload_scaler_})
-    if (const auto status = scaler->set_caps(caps); !status.ok()) warn("caps", status);
 }
 
 bool LocalRun::flush(GstEvent *event, bool on) {
@@ -248,7 +201,6 @@ bool LocalRun::flush(GstEvent *event, bool on) {
     queue_.set_flushing(true);  // the worker is idle after this, and its state ours
     return true;
   }
-  gst_segment_init(&in_segment_, GST_FORMAT_TIME);
   if (link) link->reset();
   text_.restart();
   {
@@ -270,7 +222,7 @@ void LocalRun::process(Picture picture, std::stop_token stop) {
   }
   const auto time = picture.time;
   if (const auto status = see(picture, stop); !status.ok()) {
-    if (picture.mas && !picture.tokens) tell_dropped(*picture.mas, status.message().c_str());
+    if (picture.encoded_here()) tell_dropped(*picture.mas, status.message().c_str());
     const bool cancelled = status.kind() == StatusKind::cancelled;
     if (!cancelled) warn("a frame was not seen", status);
     {
@@ -297,7 +249,7 @@ Status LocalRun::see(const Picture &picture, std::stop_token stop) {
   }
   const auto pts = StreamTime(static_cast<std::int64_t>(picture.time.pts));
   if (auto status = answerer_->see(picture.encoder_picture.view(pts), stop); !status.ok()) return status;
-  if (picture.mas) {
+  if (picture.encoded_here()) {
     const TextPtr stream(gst_pad_get_stream_id(pads_.sink));
     gst_pad_push_event(
         pads_.sink,
@@ -502,10 +454,7 @@ void LocalRun::forward_eos() {
 void LocalRun::publish(const Answer &answer) {
   {
     const std::lock_guard lock(mutex_);
-    ++counters_.answers;
-    counters_.tokens_seen += static_cast<std::uint64_t>(answer.visual_tokens_seen);
-    counters_.tokens_kept += static_cast<std::uint64_t>(answer.visual_tokens_kept);
-    latency_.add(answer.timings.capture_to_answer);
+    counters_.count(answer);
   }
   GstStructure *structure = answer_structure(answer);
   g_signal_emit_by_name(pads_.element, "answer", structure);
@@ -572,25 +521,9 @@ std::shared_ptr<OffloadLink> LocalRun::offload() const {
 }
 
 GstStructure *LocalRun::statistics() const {
-  const auto queue_level = static_cast<guint>(queue_.level());
+  const auto queue_level = queue_.level();
   const std::lock_guard lock(mutex_);
-  const auto u64 = [](std::uint64_t v) { return static_cast<guint64>(v); };
-  return gst_structure_new("localmllm-statistics",                                                     //
-                           "frames", G_TYPE_UINT64, u64(counters_.frames),                             //
-                           "taken", G_TYPE_UINT64, u64(counters_.taken),                               //
-                           "unchanged", G_TYPE_UINT64, u64(counters_.unchanged),                       //
-                           "dropped", G_TYPE_UINT64, u64(counters_.dropped),                           //
-                           "answers", G_TYPE_UINT64, u64(counters_.answers),                           //
-                           "failed", G_TYPE_UINT64, u64(counters_.failed),                             //
-                           "offloaded", G_TYPE_UINT64, u64(counters_.offloaded),                       //
-                           "corrected", G_TYPE_UINT64, u64(counters_.corrected),                       //
-                           "questions-waiting", G_TYPE_UINT, static_cast<guint>(questions_.size()),    //
-                           "queue-level", G_TYPE_UINT, queue_level,                                    //
-                           "tokens-seen", G_TYPE_UINT64, u64(counters_.tokens_seen),                   //
-                           "tokens-kept", G_TYPE_UINT64, u64(counters_.tokens_kept),                   //
-                           "latency-p50-ms", G_TYPE_DOUBLE, to_milliseconds(latency_.quantile(0.50)),  //
-                           "latency-p95-ms", G_TYPE_DOUBLE, to_milliseconds(latency_.quantile(0.95)),
-                           nullptr);
+  return counters_.to_structure(queue_level, questions_.size());
 }
 
 }  // namespace saccade::gst

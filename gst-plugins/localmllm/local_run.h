@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gst/gst.h>
-#include <gst/video/video.h>
 
 #include <cstdint>
 #include <deque>
@@ -11,10 +10,10 @@
 #include <optional>
 #include <string>
 
-#include "base/statistics.h"
-#include "common/rgb_scaler.h"
 #include "common/stage_queue.h"
+#include "localmllm/frame_intake.h"
 #include "localmllm/offload_link.h"
+#include "localmllm/run_counters.h"
 #include "localmllm/settings.h"
 #include "localmllm/text_pad.h"
 #include "mllm/answer_schedule.h"
@@ -55,35 +54,11 @@ class LocalRun {
   GstStructure *statistics() const;  // the caller owns it
 
  private:
-  struct Picture {
-    Image encoder_picture;  // at the encoder's size, or the frame's own for tiles; empty with tokens
-    SharedTokens tokens;
-    Image offload_picture;  // empty when nobody takes it
-    std::optional<MasReport> mas;
-    FrameTime time;
-    Clock::time_point arrived;
-  };
-  struct Counters {
-    std::uint64_t frames = 0;
-    std::uint64_t taken = 0;      // frames that went to the model
-    std::uint64_t unchanged = 0;  // frames that the standing answer serves
-    std::uint64_t dropped = 0;    // taken, then lost to the leak
-    std::uint64_t answers = 0;
-    std::uint64_t failed = 0;
-    std::uint64_t offloaded = 0;
-    std::uint64_t corrected = 0;
-    std::uint64_t tokens_seen = 0;
-    std::uint64_t tokens_kept = 0;
-  };
-
   LocalRun(const Pads &pads, const LocalMllmSettings &settings, std::unique_ptr<SegmentAnswerer> answerer);
 
   // Streaming thread.
   void settle_liveness();
-  FrameTime time_of(GstBuffer *buffer);
   bool wanted(const std::optional<MasReport> &mas, const FrameTime &time);
-  Result<Picture> take_picture(GstBuffer *buffer, std::optional<MasReport> mas, const FrameTime &time);
-  void set_input_caps(GstEvent *event);
   bool flush(GstEvent *event, bool on);
 
   // Worker.
@@ -117,12 +92,8 @@ class LocalRun {
   const std::unique_ptr<SegmentAnswerer> answerer_;  // the worker's, but for its const functions
 
   // Streaming thread.
-  GstSegment in_segment_;
-  RgbScaler encoder_scaler_;
-  RgbScaler offload_scaler_;
-  GstVideoInfo video_{};
+  FrameIntake intake_;
   bool liveness_known_ = false;
-  GstClockTime previous_pts_ = GST_CLOCK_TIME_NONE;
 
   // Worker.
   TextPad text_;
@@ -146,8 +117,7 @@ class LocalRun {
   std::uint64_t questions_asked_ = 0;
   std::shared_ptr<OffloadLink> offload_;
   std::uint64_t last_id_ = 0;
-  Counters counters_;
-  DurationStatistics latency_;
+  RunCounters counters_;
 
   StageQueue<Picture> queue_;  // last: its worker uses all above
 };

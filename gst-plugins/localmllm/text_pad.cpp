@@ -2,7 +2,6 @@
 
 #include <string>
 
-
 namespace saccade::gst {
 namespace {
 
@@ -27,7 +26,8 @@ EventPtr derived_stream_start(GstEvent *upstream_start, const char *name) {
   if (upstream_start) gst_event_parse_stream_start(upstream_start, &upstream);
   const auto id = (upstream ? std::string(upstream) : "saccade") + "/" + name;
   EventPtr start(gst_event_new_stream_start(id.c_str()));
-  if (upstream_start && gst_event_parse_group_id(upstream_start, &group)) gst_event_set_group_id(start.get(), group);
+  if (upstream_start && gst_event_parse_group_id(upstream_start, &group))
+    gst_event_set_group_id(start.get(), group);
   gst_event_set_stream_flags(start.get(), GST_STREAM_FLAG_SPARSE);
   return start;
 }

@@ -1,0 +1,64 @@
+// From a buffer on the sink pad to a picture that the worker can hold: scaled copies, no buffer of
+// upstream's.
+#pragma once
+
+#include <gst/gst.h>
+#include <gst/video/video.h>
+
+#include <optional>
+
+#include "base/frame.h"
+#include "base/status.h"
+#include "base/time.h"
+#include "common/rgb_scaler.h"
+#include "localmllm/answer_timeline.h"
+#include "sparsity/mas_report.h"
+#include "tokens/token_set.h"
+#include "vision/vision_encoder.h"
+
+namespace saccade::gst {
+
+struct Picture {
+  Image encoder_picture;  // at the encoder's size, or the frame's own for tiles; empty with tokens
+  SharedTokens tokens;    // made upstream; null when this element is the encoder
+  Image offload_picture;  // empty when nobody takes it
+  std::optional<MasReport> mas;
+  FrameTime time;
+  Clock::time_point arrived;
+
+  // Whether the gate must hear from this element what became of the frame: only the encoder speaks of it.
+  bool encoded_here() const { return mas && !tokens; }
+};
+
+// Size of a picture whose longest edge is at most `longest`, never enlarged.
+EncoderInput fitted(int width, int height, int longest);
+
+// Belongs to the streaming thread.
+class FrameIntake {
+ public:
+  // `encoder`: the size it wants; empty = every frame's own (tiles).
+  FrameIntake(std::optional<EncoderInput> encoder, int offload_edge);
+
+  Status set_caps(const GstCaps *caps);
+  void set_segment(const GstSegment &segment);
+
+  // Never invalid: a buffer without pts stands where the one before it stood, one without duration
+  // lasts as long as the caps' rate or the last spacing says.
+  FrameTime time_of(GstBuffer *buffer);
+
+  Result<Picture> take(GstBuffer *buffer, const FrameTime &time, std::optional<MasReport> mas,
+                       bool for_offload);
+
+ private:
+  GstClockTime duration_of(GstBuffer *buffer, GstClockTime pts) const;
+
+  std::optional<EncoderInput> encoder_;
+  int offload_edge_;
+  GstSegment segment_;
+  GstVideoInfo video_;
+  GstClockTime previous_pts_ = GST_CLOCK_TIME_NONE;
+  RgbScaler encoder_scaler_;
+  RgbScaler offload_scaler_;
+};
+
+}  // namespace saccade::gst
