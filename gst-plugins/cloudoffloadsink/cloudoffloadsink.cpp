@@ -115,6 +115,8 @@ static void saccade_cloud_offload_sink_set_property(GObject *object, guint id, c
                                                     GParamSpec *pspec);
 static void saccade_cloud_offload_sink_get_property(GObject *object, guint id, GValue *value,
                                                     GParamSpec *pspec);
+static GstStateChangeReturn saccade_cloud_offload_sink_change_state(GstElement *element,
+                                                                    GstStateChange transition);
 static gboolean saccade_cloud_offload_sink_start(GstBaseSink *sink);
 static gboolean saccade_cloud_offload_sink_stop(GstBaseSink *sink);
 static gboolean saccade_cloud_offload_sink_set_caps(GstBaseSink *sink, GstCaps *caps);
@@ -215,6 +217,7 @@ static void saccade_cloud_offload_sink_class_init(SaccadeCloudOffloadSinkClass *
       element_class, "Cloud offload sink", "Sink/Video/Network",
       "Sends segments to any OpenAI-compatible server and brings the answers back", "Saccade");
 
+  element_class->change_state = saccade_cloud_offload_sink_change_state;
   sink_class->start = saccade_cloud_offload_sink_start;
   sink_class->stop = saccade_cloud_offload_sink_stop;
   sink_class->set_caps = saccade_cloud_offload_sink_set_caps;
@@ -434,6 +437,25 @@ static gboolean saccade_cloud_offload_sink_start(GstBaseSink *sink) {
   const std::lock_guard lock(priv->mutex);
   priv->sender = std::move(sender).value();
   return TRUE;
+}
+
+// A sink holds its data until PLAYING, even with async off. This one takes it in PAUSED already: whoever feeds
+// it may have another branch to preroll from the same thread.
+static void take_data_when_paused(GstBaseSink *sink) {
+  GST_BASE_SINK_PREROLL_LOCK(sink);
+  sink->need_preroll = FALSE;
+  GST_BASE_SINK_PREROLL_BROADCAST(sink);
+  GST_BASE_SINK_PREROLL_UNLOCK(sink);
+}
+
+static GstStateChangeReturn saccade_cloud_offload_sink_change_state(GstElement *element,
+                                                                    GstStateChange transition) {
+  const auto result =
+      GST_ELEMENT_CLASS(saccade_cloud_offload_sink_parent_class)->change_state(element, transition);
+  const bool to_paused =
+      transition == GST_STATE_CHANGE_READY_TO_PAUSED || transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED;
+  if (to_paused && result != GST_STATE_CHANGE_FAILURE) take_data_when_paused(GST_BASE_SINK(element));
+  return result;
 }
 
 static gboolean saccade_cloud_offload_sink_stop(GstBaseSink *sink) {
