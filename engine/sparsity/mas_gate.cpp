@@ -166,7 +166,8 @@ void MasGate::fill_maps(MasReport &report) const {
 Route MasGate::route_for(double complexity) {
   if (settings_.route != Route::automatic) return settings_.route;
   cloud_ = complexity >= settings_.complexity_threshold + (cloud_ ? -kRouteBand : kRouteBand);
-  return cloud_ ? Route::cloud : Route::local;
+  // That a picture is simple does not make its answer sure: whoever drafts it decides.
+  return cloud_ ? Route::cloud : Route::automatic;
 }
 
 namespace {

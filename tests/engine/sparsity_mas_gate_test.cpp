@@ -331,7 +331,7 @@ TEST(MasGate, RouteFollowsThePropertyAndThenComplexity) {
   Gate local({.route = Route::local, .complexity_threshold = 0});
   EXPECT_EQ(local.look(crowd).route, Route::local);
   Gate automatic({.complexity_threshold = 0.5});
-  EXPECT_EQ(automatic.look(Picture(128, 128, 100)).route, Route::local);
+  EXPECT_EQ(automatic.look(Picture(128, 128, 100)).route, Route::automatic);
   EXPECT_EQ(automatic.look(crowd).route, Route::cloud);
 }
 
