@@ -12,7 +12,8 @@ void start_llama_once();
 // Forgets what this thread heard so far.
 void forget_complaints();
 
-// The last complaint that was logged on this thread since then, without a full stop; says so when there was none.
+// The last complaint that was logged on this thread since then, without a full stop; says so when there was
+// none.
 std::string last_complaint();
 
 }  // namespace saccade
