@@ -4,9 +4,12 @@
 #include <llama.h>
 #include <mtmd.h>
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
+#include <utility>
 
 #include "vision/model_pair.h"
 
@@ -34,15 +37,56 @@ using MtmdContextHandle = std::unique_ptr<mtmd_context, MtmdContextDeleter>;
 using MtmdBitmapHandle = std::unique_ptr<mtmd_bitmap, MtmdBitmapDeleter>;
 using MtmdChunksHandle = std::unique_ptr<mtmd_input_chunks, MtmdChunksDeleter>;
 
+// Whose turn it is to encode. A stop ends the wait as well as the encode: another camera's picture may take
+// seconds on a large model.
+class EncodeTurn {
+ public:
+  // Gives the turn back at its end.
+  class Held {
+   public:
+    explicit Held(EncodeTurn *turn) : turn_(turn) {}
+    Held(Held &&other) noexcept : turn_(std::exchange(other.turn_, nullptr)) {}
+    Held &operator=(Held &&) = delete;
+    ~Held() {
+      if (turn_) turn_->give_back();
+    }
+
+   private:
+    EncodeTurn *turn_;
+  };
+
+  // Waits for the turn; empty when `stop` came first.
+  std::optional<Held> take(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    if (!free_.wait(lock, stop, [this] { return !taken_; }) || stop.stop_requested()) return std::nullopt;
+    taken_ = true;
+    stop_ = std::move(stop);
+    return Held(this);
+  }
+
+  // Whether the one whose turn it is has been stopped. Only for what runs during that turn.
+  bool stopping() const { return stop_.stop_requested(); }
+
+ private:
+  void give_back() {
+    const std::lock_guard lock(mutex_);
+    taken_ = false;
+    stop_ = {};
+    free_.notify_one();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any free_;
+  bool taken_ = false;
+  std::stop_token stop_;
+};
+
 struct ModelPair::Impl {
   ModelFiles files;
   int threads = 1;
   LlamaModelHandle text;
-  // An mtmd context encodes one picture at a time; whoever encodes holds the mutex and lends its stop
-  // token, which the evaluation callback asks once per layer.
-  std::mutex encode_mutex;
-  std::stop_token encode_stop;
-  MtmdContextHandle vision;
+  EncodeTurn turn;
+  MtmdContextHandle vision;  // encodes one picture at a time
 };
 
 }  // namespace saccade

@@ -21,7 +21,7 @@ namespace {
 bool go_on_encoding(ggml_tensor *node, bool ask, void *user) {
   auto *impl = static_cast<ModelPair::Impl *>(user);
   if (ask) return std::strncmp(node->name, "layer_out", 9) == 0;
-  return !impl->encode_stop.stop_requested();
+  return !impl->turn.stopping();
 }
 
 int usable_cores() {

@@ -196,13 +196,11 @@ class MtmdEncoder final : public VisionEncoder {
   }
 
   Result<SharedTokens> encode_chunk(const mtmd_input_chunk *chunk, StreamTime pts, std::stop_token stop) {
-    const std::lock_guard lock(impl_.encode_mutex);
-    if (stop.stop_requested()) return Status{StatusKind::cancelled, "encoding was stopped"};
-    impl_.encode_stop = stop;
+    const auto turn = impl_.turn.take(stop);
+    if (!turn) return Status{StatusKind::cancelled, "encoding was stopped"};
     const auto start = Clock::now();
     const auto code = mtmd_encode_chunk(impl_.vision.get(), chunk);
     const auto spent = Clock::now() - start;
-    impl_.encode_stop = {};
     if (stop.stop_requested()) return Status{StatusKind::cancelled, "encoding was stopped"};
     if (code != 0)
       return Status{StatusKind::internal,

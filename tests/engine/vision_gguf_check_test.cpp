@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "street_pictures.h"
 #include "vision/vision_encoder.h"
@@ -157,6 +158,26 @@ TEST_F(EncoderTest, AStopIsHonoured) {
   const auto tokens = encoder_->encode(image.view(), {}, stop.get_token());
   ASSERT_FALSE(tokens.ok());
   EXPECT_EQ(tokens.status().kind(), StatusKind::cancelled);
+}
+
+// Two cameras share one model; a stop of one must neither wait for the other's encode nor disturb it.
+TEST_F(EncoderTest, AStopDoesNotDisturbTheOtherCamera) {
+  auto pair = ModelPair::open(shipped_model());
+  ASSERT_TRUE(pair.ok());
+  auto other = make_encoder(pair.value());
+  ASSERT_TRUE(other.ok());
+  const auto image = picture();
+  const auto undisturbed = encoder_->encode(image.view(), {}, {});
+  ASSERT_TRUE(undisturbed.ok());
+  std::jthread busy([&](std::stop_token stop) {
+    while (!stop.stop_requested()) (void)other.value()->encode(image.view(), {}, stop);
+  });
+  for (int i = 0; i < 5; ++i) {
+    const auto tokens = encoder_->encode(image.view(), {}, {});
+    ASSERT_TRUE(tokens.ok());
+    EXPECT_EQ(tokens.value()->values, undisturbed.value()->values);
+  }
+  busy.request_stop();
 }
 
 // libmtmd asserts on some of these; they must not get that far.
