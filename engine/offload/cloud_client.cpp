@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -70,7 +71,8 @@ class CloudClient::Worker {
   void run();
   void finish_all_calls();
   void post(std::function<void()> task);
-  void begin(Ticket ticket, const std::string &body, OutcomeCallback done);
+  void run_tasks();
+  void begin(Ticket ticket, const std::string &body, const OutcomeCallback &done);
   void finished(Ticket ticket, CloudOutcome outcome, const OutcomeCallback &done);
   Status link_is_down() const;  // mutex_ held
   void schedule_trial();
@@ -88,6 +90,9 @@ class CloudClient::Worker {
   Ticket last_ticket_ = 0;
   std::set<Ticket> in_flight_;  // taken, neither ended nor told to end
   bool stopping_ = false;
+
+  std::mutex tasks_mutex_;  // taken last
+  std::deque<std::function<void()>> tasks_;
 
   // Used by the thread alone.
   SoupSession *session_ = nullptr;
@@ -111,9 +116,7 @@ Result<CloudClient::Ticket> CloudClient::Worker::submit(const ChatQuestion &ques
   if (!link_.may_call()) return link_is_down();
   const Ticket ticket = ++last_ticket_;
   in_flight_.insert(ticket);
-  post([this, ticket, body = std::move(body), done = std::move(done)]() mutable {
-    begin(ticket, body, std::move(done));
-  });
+  post([this, ticket, body = std::move(body), done = std::move(done)] { begin(ticket, body, done); });
   return ticket;
 }
 
@@ -166,7 +169,11 @@ void CloudClient::Worker::run() {
   {
     const auto session = new_session(settings_.max_in_flight);
     session_ = session.get();
-    while (!quit_) g_main_context_iteration(context_.get(), TRUE);
+    while (true) {
+      run_tasks();
+      if (quit_) break;
+      g_main_context_iteration(context_.get(), TRUE);  // a post() since run_tasks() ends it at once
+    }
     finish_all_calls();
     trial_.reset();
     soup_session_abort(session_);
@@ -188,28 +195,28 @@ void CloudClient::Worker::finish_all_calls() {
   while (!calls_.empty()) calls_.begin()->second->abandon();
 }
 
-// Runs `task` on the thread, in order. Never in the caller, even if the thread has not started yet.
+// Has `task` run on the thread, in order. Never in the caller.
 void CloudClient::Worker::post(std::function<void()> task) {
-  using Task = std::function<void()>;
-  auto owned = std::make_unique<Task>(std::move(task));
-  GSource *source = g_idle_source_new();
-  g_source_set_priority(source, G_PRIORITY_DEFAULT);
-  g_source_set_callback(
-      source,
-      [](gpointer data) -> gboolean {
-        (*static_cast<Task *>(data))();
-        return G_SOURCE_REMOVE;
-      },
-      owned.release(), [](gpointer data) { std::default_delete<Task>()(static_cast<Task *>(data)); });
-  g_source_attach(source, context_.get());
-  g_source_unref(source);
+  {
+    const std::lock_guard lock(tasks_mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  g_main_context_wakeup(context_.get());
 }
 
-void CloudClient::Worker::begin(Ticket ticket, const std::string &body, OutcomeCallback done) {
-  auto call = std::make_unique<CloudCall>(session_, context_.get(), settings_, body,
-                                          [this, ticket, done = std::move(done)](CloudOutcome outcome) {
-                                            finished(ticket, std::move(outcome), done);
-                                          });
+void CloudClient::Worker::run_tasks() {
+  std::deque<std::function<void()>> due;
+  {
+    const std::lock_guard lock(tasks_mutex_);
+    due.swap(tasks_);
+  }
+  for (const auto &task : due) task();
+}
+
+void CloudClient::Worker::begin(Ticket ticket, const std::string &body, const OutcomeCallback &done) {
+  auto call = std::make_unique<CloudCall>(
+      session_, context_.get(), settings_, body,
+      [this, ticket, done](CloudOutcome outcome) { finished(ticket, std::move(outcome), done); });
   auto &placed = *calls_.emplace(ticket, std::move(call)).first->second;
   placed.start();
 }

@@ -13,7 +13,6 @@
 
 #include <gst/video/video.h>
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -92,7 +91,6 @@ struct CloudOffloadSinkPrivate {
   std::shared_ptr<saccade::gst::SegmentSender> sender;  // from start to stop
   saccade::gst::SenderStatistics last_statistics;       // of the run that ended last
 
-  std::atomic<bool> unlocked{false};
   // The streaming thread's own.
   GstVideoInfo info{};
   bool is_jpeg = false;
@@ -123,7 +121,6 @@ static gboolean saccade_cloud_offload_sink_set_caps(GstBaseSink *sink, GstCaps *
 static gboolean saccade_cloud_offload_sink_event(GstBaseSink *sink, GstEvent *event);
 static GstFlowReturn saccade_cloud_offload_sink_render(GstBaseSink *sink, GstBuffer *buffer);
 static gboolean saccade_cloud_offload_sink_unlock(GstBaseSink *sink);
-static gboolean saccade_cloud_offload_sink_unlock_stop(GstBaseSink *sink);
 
 static void install_properties(GObjectClass *klass) {
   const auto flags = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
@@ -224,7 +221,6 @@ static void saccade_cloud_offload_sink_class_init(SaccadeCloudOffloadSinkClass *
   sink_class->event = saccade_cloud_offload_sink_event;
   sink_class->render = saccade_cloud_offload_sink_render;
   sink_class->unlock = saccade_cloud_offload_sink_unlock;
-  sink_class->unlock_stop = saccade_cloud_offload_sink_unlock_stop;
 }
 
 static void saccade_cloud_offload_sink_init(SaccadeCloudOffloadSink *self) {
@@ -432,15 +428,14 @@ static gboolean saccade_cloud_offload_sink_start(GstBaseSink *sink) {
                       (nullptr));
     return FALSE;
   }
-  priv->unlocked = false;
   priv->liveness_known = false;
   const std::lock_guard lock(priv->mutex);
   priv->sender = std::move(sender).value();
   return TRUE;
 }
 
-// A sink holds its data until PLAYING, even with async off. This one takes it in PAUSED already: whoever feeds
-// it may have another branch to preroll from the same thread.
+// A sink holds its data until PLAYING, even with async off. This one takes it in PAUSED already: whoever
+// feeds it may have another branch to preroll from the same thread.
 static void take_data_when_paused(GstBaseSink *sink) {
   GST_BASE_SINK_PREROLL_LOCK(sink);
   sink->need_preroll = FALSE;
@@ -504,30 +499,30 @@ static void learn_liveness(SaccadeCloudOffloadSink *self, saccade::gst::SegmentS
   sender.set_live(live);
 }
 
+// True from the moment a flush or a stop begins, before unlock() wakes who waits.
+static bool is_flushing(SaccadeCloudOffloadSink *self) {
+  GstPad *pad = GST_BASE_SINK_PAD(self);
+  GST_OBJECT_LOCK(pad);
+  const bool flushing = GST_PAD_IS_FLUSHING(pad);
+  GST_OBJECT_UNLOCK(pad);
+  return flushing;
+}
+
 static GstFlowReturn saccade_cloud_offload_sink_render(GstBaseSink *sink, GstBuffer *buffer) {
   auto self = SACCADE_CLOUD_OFFLOAD_SINK(sink);
   auto priv = self->priv;
   const auto sender = sender_of(self);
   if (!sender) return GST_FLOW_FLUSHING;
   learn_liveness(self, *sender);
-  while (!sender->wait_for_space([priv] { return priv->unlocked.load(); })) {
-    const GstFlowReturn flow = gst_base_sink_wait_preroll(sink);
-    if (flow != GST_FLOW_OK) return flow;
-  }
+  // Without the lock that state changes take: data is taken in PAUSED too.
+  GST_BASE_SINK_PREROLL_UNLOCK(sink);
+  const bool space = sender->wait_for_space([self] { return is_flushing(self); });
+  GST_BASE_SINK_PREROLL_LOCK(sink);
+  if (!space) return GST_FLOW_FLUSHING;
   const auto settings = settings_of(self);
   sender->frame({priv->info, priv->is_jpeg, copy_of(buffer)}, saccade::gst::get_segment(buffer),
                 {settings.prompt, settings.max_tokens});
   return GST_FLOW_OK;
-}
-
-static void drain(SaccadeCloudOffloadSink *self, saccade::gst::SegmentSender &sender) {
-  GstPad *pad = GST_BASE_SINK_PAD(self);
-  sender.drain(saccade::from_seconds(settings_of(self).drain_timeout), [pad] {
-    GST_OBJECT_LOCK(pad);
-    const bool flushing = GST_PAD_IS_FLUSHING(pad);
-    GST_OBJECT_UNLOCK(pad);
-    return flushing;
-  });
 }
 
 static gboolean saccade_cloud_offload_sink_event(GstBaseSink *sink, GstEvent *event) {
@@ -541,7 +536,10 @@ static gboolean saccade_cloud_offload_sink_event(GstBaseSink *sink, GstEvent *ev
         break;
       case GST_EVENT_FLUSH_START: sender->set_flushing(true); break;
       case GST_EVENT_FLUSH_STOP: sender->set_flushing(false); break;
-      case GST_EVENT_EOS: drain(self, *sender); break;
+      case GST_EVENT_EOS:
+        sender->drain(saccade::from_seconds(settings_of(self).drain_timeout),
+                      [self] { return is_flushing(self); });
+        break;
       default: break;
     }
   }
@@ -550,12 +548,6 @@ static gboolean saccade_cloud_offload_sink_event(GstBaseSink *sink, GstEvent *ev
 
 static gboolean saccade_cloud_offload_sink_unlock(GstBaseSink *sink) {
   auto self = SACCADE_CLOUD_OFFLOAD_SINK(sink);
-  self->priv->unlocked = true;
   if (const auto sender = sender_of(self)) sender->wake();
-  return TRUE;
-}
-
-static gboolean saccade_cloud_offload_sink_unlock_stop(GstBaseSink *sink) {
-  SACCADE_CLOUD_OFFLOAD_SINK(sink)->priv->unlocked = false;
   return TRUE;
 }

@@ -480,6 +480,17 @@ TEST(CloudOffloadSinkPipeline, ReachesPlayingWithoutASingleFrame) {
   EXPECT_EQ(pipeline.settle(60 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
 }
 
+// Breaks when the element holds a frame until PLAYING: whoever feeds it from the thread that feeds another
+// sink, as localmllm does, would never preroll that one.
+TEST(CloudOffloadSinkPipeline, TakesFramesInPausedSoThatTheSameThreadCanPrerollAnotherSink) {
+  const FaultServer server({Behaviour::hang()});
+  Pipeline pipeline("videotestsrc num-buffers=2 ! tee name=t ! cloudoffloadsink " + endpoint(server) +
+                    " t. ! fakesink");
+  pipeline.set(GST_STATE_PAUSED);
+  EXPECT_EQ(pipeline.settle(60 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
+  server.wait_for_requests(1);
+}
+
 // Breaks when a tee branch into the cloud blocks the first picture on the screen.
 TEST(CloudOffloadSinkPipeline, PrerollsBesideAVideoSink) {
   const FaultServer server({Behaviour::hang()});
