@@ -31,6 +31,7 @@ void GateRun::start() {
   {
     const std::lock_guard lock(stream_mutex_);
     gst_segment_init(&segment_, GST_FORMAT_TIME);
+    gst_video_info_init(&info_);
     now_ = listened_to_ = {};
     ask_grid_ = true;
   }
@@ -94,6 +95,8 @@ Status GateRun::set_caps(const GstCaps *caps) {
   if (!gst_video_info_from_caps(&info, caps))
     return {StatusKind::unsupported, "cannot read these video caps"};
   if (auto status = luma_.set_format(info); !status.ok()) return status;
+  if (!gst_video_info_is_equal(&info, &info_)) gate_.forget();  // another size or format is another picture
+  info_ = info;
   has_caps_ = true;
   latest_.reset();
   ask_grid_ = true;

@@ -5,13 +5,13 @@
 #include <gst/video/video.h>
 
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <thread>
 
 #include "base/status.h"
 #include "common/luma.h"
+#include "common/pointers.h"
 #include "masgate/audio_inputs.h"
 #include "masgate/masgate_settings.h"
 #include "sparsity/mas_gate.h"
@@ -45,9 +45,6 @@ class GateRun {
   void change_settings(const std::function<void(GateSettings &)> &change);
 
  private:
-  struct BufferUnref {
-    void operator()(GstBuffer *buffer) const { gst_buffer_unref(buffer); }
-  };
   struct Counts {
     guint64 received = 0;
     guint64 kept = 0;
@@ -81,13 +78,14 @@ class GateRun {
 
   std::mutex stream_mutex_;  // over all that follows
   LumaReader luma_;
+  GstVideoInfo info_{};
   bool has_caps_ = false;
   bool ask_grid_ = true;
   bool live_ = false;
   GstSegment segment_{};
-  StreamTime now_{};                                // end of the last frame or gap on the video pad
-  StreamTime listened_to_{};                        // sound up to here has been judged
-  std::unique_ptr<GstBuffer, BufferUnref> latest_;  // a copy of the picture needed last
+  StreamTime now_{};          // end of the last frame or gap on the video pad
+  StreamTime listened_to_{};  // sound up to here has been judged
+  BufferPtr latest_;          // a copy of the picture needed last
   std::jthread waker_;
 };
 

@@ -11,10 +11,10 @@
 #include <gst/audio/audio.h>
 #include <gst/video/video.h>
 
-#include <memory>
 #include <string>
 
 #include "common/events.h"
+#include "common/pointers.h"
 #include "masgate/gate_run.h"
 #include "masgate/masgate_settings.h"
 
@@ -180,7 +180,7 @@ static GstFlowReturn gst_mas_gate_chain(GstPad *, GstObject *parent, GstBuffer *
 static gboolean gst_mas_gate_caps_event(GstMasGate *self, GstPad *pad, GstEvent *event) {
   GstCaps *caps;
   gst_event_parse_caps(event, &caps);
-  const std::unique_ptr<GstCaps, decltype(&gst_caps_unref)> kept(gst_caps_ref(caps), gst_caps_unref);
+  const saccade::gst::CapsPtr kept(gst_caps_ref(caps));
   const auto passed = gst_pad_event_default(pad, GST_OBJECT(self), event);
   const auto status = self->run->set_caps(kept.get());
   if (!status.ok()) {
@@ -208,7 +208,7 @@ static gboolean gst_mas_gate_sink_event(GstPad *pad, GstObject *parent, GstEvent
 
 static gboolean gst_mas_gate_src_event(GstPad *pad, GstObject *parent, GstEvent *event) {
   auto self = GST_MAS_GATE(parent);
-  const std::unique_ptr<gchar, decltype(&g_free)> id(gst_pad_get_stream_id(self->sink), g_free);
+  const saccade::gst::TextPtr id(gst_pad_get_stream_id(self->sink));
   const std::string stream = id ? id.get() : "";
   if (const auto committed = saccade::gst::parse_committed(event); committed && committed->stream == stream) {
     self->run->gate().committed(committed->frame, committed->patches, committed->consumer);
