@@ -62,7 +62,7 @@ Result<Image> RgbScaler::scale(GstBuffer *buffer, int width, int height) {
 }
 
 Status RgbScaler::prepare(int width, int height) {
-  if (GST_VIDEO_INFO_FORMAT(&in_) == GST_VIDEO_FORMAT_UNKNOWN) {
+  if (!in_.finfo) {  // no caps have been set
     return {StatusKind::invalid_argument, "a picture came before its caps"};
   }
   if (width < 1 || height < 1) {
