@@ -24,7 +24,7 @@ double decibels(double power) { return 10 * std::log10(std::max(power, 1e-12)); 
 
 void SoundActivity::forget() {
   window_.clear();
-  started_ = false;
+  started_ = anchored_ = false;
   hops_.clear();
   hop_start_ = heard_until_ = {};
 }
@@ -44,13 +44,14 @@ void SoundActivity::skip_to(StreamTime end) {
 
 void SoundActivity::add(const AudioBlock &block) {
   if (block.rate <= 0 || block.channels <= 0) return;
-  const auto drift =
-      block.pts - (hop_start_ + from_seconds(rate_ ? static_cast<double>(window_.size()) / rate_ : 0));
-  if (block.rate != rate_ || drift > kJump || drift < -kJump || !started_) {
+  const double pending_seconds = rate_ ? static_cast<double>(window_.size()) / rate_ : 0;
+  const auto drift = block.pts - (hop_start_ + from_seconds(pending_seconds));
+  if (!anchored_ || block.rate != rate_ || drift > kJump || drift < -kJump) {
     if (block.rate != rate_ || block.pts < heard_until_) forget();
     window_.clear();
     rate_ = block.rate;
     hop_start_ = block.pts;
+    anchored_ = true;
   }
   const auto hop_size = static_cast<std::size_t>(to_seconds(kHop) * rate_);
   const auto channels = static_cast<std::size_t>(block.channels);

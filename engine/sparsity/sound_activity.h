@@ -51,7 +51,8 @@ class SoundActivity {
   std::vector<float> window_;  // mono samples of the hop that is being filled
   std::vector<float> spectrum_;
   std::array<double, kBands> background_{};
-  bool started_ = false;
+  bool started_ = false;   // the background has a value
+  bool anchored_ = false;  // hop_start_ has one
   StreamTime hop_start_{};
   StreamTime heard_until_{};
   std::deque<Hop> hops_;

@@ -262,6 +262,16 @@ TEST(SoundActivity, HearsANewSoundAndGetsUsedToIt) {
   EXPECT_NEAR(to_seconds(sound.heard_until()), 9, 0.05);
 }
 
+// If it fails, sound that comes in blocks shorter than a hop is never heard at all.
+TEST(SoundActivity, HearsBlocksShorterThanAHop) {
+  SoundActivity sound;
+  for (int i = 0; i < 200; ++i) {
+    sound.add({tone(1000, i < 100 ? 0.001 : 0.5, 0.01), 16000, 1, ms(10 * i)});
+  }
+  EXPECT_GT(sound.over({ms(1000), ms(1200)}).activity, 0.9);
+  EXPECT_NEAR(to_seconds(sound.heard_until()), 2, 0.05);
+}
+
 // If it fails, a rustle in a silent room counts as an event.
 TEST(SoundActivity, SilenceHasAFloor) {
   SoundActivity sound;
