@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/pointers.h"
+#include "vision/resize.h"
 
 namespace saccade::gst {
 namespace {
@@ -40,53 +41,47 @@ Status RgbScaler::set_caps(const GstCaps *caps) {
   }
   info.interlace_mode =
       GST_VIDEO_INTERLACE_MODE_PROGRESSIVE;  // both fields at once are good enough to look at
-  converter_.reset();
+  GstVideoInfo rgb;
+  gst_video_info_set_format(&rgb, GST_VIDEO_FORMAT_RGB, static_cast<guint>(info.width),
+                            static_cast<guint>(info.height));
+  rgb.stride[0] = info.width * 3;  // GStreamer pads rows to 4 bytes, Image does not
+  rgb.size = static_cast<gsize>(info.width) * 3 * static_cast<gsize>(info.height);
+  rgb.fps_n = info.fps_n;
+  rgb.fps_d = info.fps_d;
+  converter_.reset(gst_video_converter_new(
+      &info, &rgb,
+      gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_DITHER_METHOD, GST_TYPE_VIDEO_DITHER_METHOD,
+                        GST_VIDEO_DITHER_NONE, nullptr)));
+  if (!converter_) {
+    return {StatusKind::unsupported, std::string("cannot convert pictures of format ") +
+                                         gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&info)) +
+                                         " to RGB"};
+  }
   in_ = info;
+  rgb_ = rgb;
+  converted_ = {info.width, info.height, std::vector<std::uint8_t>(rgb.size)};
   return {};
 }
 
 Result<Image> RgbScaler::scale(GstBuffer *buffer, int width, int height) {
-  if (auto status = prepare(width, height); !status.ok()) return status;
-  Image image{width, height, std::vector<std::uint8_t>(out_.size)};
-  const BufferPtr wrapped(gst_buffer_new_wrapped_full(static_cast<GstMemoryFlags>(0), image.rgb.data(),
-                                                      out_.size, 0, out_.size, nullptr, nullptr));
-  MappedFrame from(in_, buffer, GST_MAP_READ);
-  MappedFrame to(out_, wrapped.get(), GST_MAP_WRITE);
-  if (!from.ok() || !to.ok()) {
-    return Status{StatusKind::invalid_argument, "cannot map a picture of " +
-                                                    std::to_string(gst_buffer_get_size(buffer)) +
-                                                    " bytes; its caps need " + std::to_string(in_.size)};
-  }
-  gst_video_converter_frame(converter_.get(), from.get(), to.get());
-  return image;
-}
-
-Status RgbScaler::prepare(int width, int height) {
-  if (!in_.finfo) {  // no caps have been set
-    return {StatusKind::invalid_argument, "a picture came before its caps"};
-  }
+  if (!converter_) return Status{StatusKind::invalid_argument, "a picture came before its caps"};
   if (width < 1 || height < 1) {
-    return {StatusKind::invalid_argument,
-            "cannot scale a picture to " + std::to_string(width) + " x " + std::to_string(height)};
+    return Status{StatusKind::invalid_argument,
+                  "cannot scale a picture to " + std::to_string(width) + " x " + std::to_string(height)};
   }
-  if (converter_ && out_.width == width && out_.height == height) return {};
-
-  gst_video_info_set_format(&out_, GST_VIDEO_FORMAT_RGB, static_cast<guint>(width),
-                            static_cast<guint>(height));
-  out_.stride[0] = width * 3;  // GStreamer pads rows to 4 bytes, Image does not
-  out_.size = static_cast<gsize>(width) * 3 * static_cast<gsize>(height);
-  out_.fps_n = in_.fps_n;
-  out_.fps_d = in_.fps_d;
-  converter_.reset(gst_video_converter_new(
-      &in_, &out_,
-      gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD,
-                        GST_VIDEO_RESAMPLER_METHOD_CUBIC, GST_VIDEO_CONVERTER_OPT_DITHER_METHOD,
-                        GST_TYPE_VIDEO_DITHER_METHOD, GST_VIDEO_DITHER_NONE, nullptr)));
-  if (!converter_) {
-    return {StatusKind::unsupported, std::string("cannot convert pictures of format ") +
-                                         gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(&in_)) + " to RGB"};
+  const BufferPtr wrapped(gst_buffer_new_wrapped_full(static_cast<GstMemoryFlags>(0), converted_.rgb.data(),
+                                                      rgb_.size, 0, rgb_.size, nullptr, nullptr));
+  {
+    MappedFrame from(in_, buffer, GST_MAP_READ);
+    MappedFrame to(rgb_, wrapped.get(), GST_MAP_WRITE);
+    if (!from.ok() || !to.ok()) {
+      return Status{StatusKind::invalid_argument, "cannot map a picture of " +
+                                                      std::to_string(gst_buffer_get_size(buffer)) +
+                                                      " bytes; its caps need " + std::to_string(in_.size)};
+    }
+    gst_video_converter_frame(converter_.get(), from.get(), to.get());
   }
-  return {};
+  return resize_area(converted_.view(), width, height);
 }
 
 }  // namespace saccade::gst

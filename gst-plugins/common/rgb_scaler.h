@@ -10,8 +10,8 @@
 
 namespace saccade::gst {
 
-// Keeps one converter for as long as caps and size stay. Filters over the whole footprint of an output
-// pixel when it shrinks (cubic, anti-aliased). Used by one thread at a time.
+// GStreamer converts the colours, the engine's resize_area() the size: the converter's own filters count in
+// 64ths, which is too coarse for a camera's picture at an encoder's size. Used by one thread at a time.
 class RgbScaler {
  public:
   // Of the pictures to come. unsupported: caps that are no raw video in system memory.
@@ -25,11 +25,10 @@ class RgbScaler {
     void operator()(GstVideoConverter *converter) const { gst_video_converter_free(converter); }
   };
 
-  Status prepare(int width, int height);
-
   GstVideoInfo in_{};
-  GstVideoInfo out_{};
+  GstVideoInfo rgb_{};  // the same size, packed
   std::unique_ptr<GstVideoConverter, Free> converter_;
+  Image converted_;  // kept for its memory
 };
 
 }  // namespace saccade::gst
