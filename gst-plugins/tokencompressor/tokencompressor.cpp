@@ -48,9 +48,9 @@ struct TokenCompressorPrivate {
   std::atomic<GstFlowReturn> flow = GST_FLOW_OK;
   std::atomic<bool> eos_came = false;
 
-  // The streaming thread's.
-  bool leak_chosen = false;
-  bool live = false;
+  // Written at start and by the streaming thread.
+  std::atomic<bool> leak_chosen = false;
+  std::atomic<bool> live = false;
 
   // The worker's, while it runs; before start and after stop those of the state change.
   std::unique_ptr<TokenStage> stage;
@@ -354,7 +354,8 @@ static bool start(GstTokenCompressor *self) {
   priv->scaler = RgbScaler();
   gst_segment_init(&priv->segment, GST_FORMAT_UNDEFINED);
   priv->flow = GST_FLOW_OK;
-  priv->eos_came = priv->failing = priv->leak_chosen = priv->live = false;
+  priv->eos_came = priv->leak_chosen = priv->live = false;
+  priv->failing = false;
   {
     const std::lock_guard lock(priv->mutex);
     priv->figures = TokenCompressorFigures();
