@@ -27,8 +27,9 @@ class TextReport : public Report {
   }
 
   void start(const Arguments &arguments, const std::vector<std::string> &questions) override {
-    std::printf("%s is watched%s by %s through\n  %s\n", arguments.clip.c_str(),
-                arguments.live ? " by the clock" : "", arguments.model.c_str(), StreamRun::description());
+    std::printf("%s, %s, is answered by %s through\n  %s\n", arguments.clip.c_str(),
+                arguments.live ? "played by the clock" : "read as fast as it is answered",
+                arguments.model.c_str(), StreamRun::description());
     for (const auto &question : questions) width_ = std::max(width_, static_cast<int>(question.size()));
     std::printf("\n%8s  %-6s %5s  %-*s  %-10s %9s  %s\n", "stream", "source", "sure", width_, "question",
                 "answer", "after", "tokens kept");

@@ -113,16 +113,16 @@ Status StreamRun::run() {
   const auto watch = gst_bus_add_watch(bus.get(), on_message, this);
   const auto tick = g_timeout_add(kTickMs, on_tick, this);
   const auto interrupt = g_unix_signal_add(SIGINT, on_interrupt, this);
-  const auto start = Clock::now();
-  const auto cpu_start = cpu_time();
 
   if (auto status = enter(GST_STATE_PLAYING); status.ok()) {
     g_main_loop_run(loop_.get());
   } else {
     status_ = std::move(status);
   }
-  wall_ = Clock::now() - start;
-  cpu_ = cpu_time() - cpu_start;
+  if (flowing_) {
+    wall_ = Clock::now() - wall_start_;
+    cpu_ = cpu_time() - cpu_start_;
+  }
 
   for (const auto source : {watch, tick, interrupt}) g_source_remove(source);
   return status_;
@@ -179,10 +179,16 @@ gboolean StreamRun::on_interrupt(gpointer data) {
 
 // On a streaming thread.
 GstPadProbeReturn StreamRun::on_frame(GstPad *, GstPadProbeInfo *info, gpointer data) {
+  auto self = static_cast<StreamRun *>(data);
+  if (!self->flowing_) {  // from here on it is about the stream, before it was about the model
+    self->wall_start_ = Clock::now();
+    self->cpu_start_ = cpu_time();
+    self->flowing_ = true;
+  }
   const auto buffer = GST_PAD_PROBE_INFO_BUFFER(info);
   if (!GST_BUFFER_PTS_IS_VALID(buffer)) return GST_PAD_PROBE_OK;
   const auto duration = GST_BUFFER_DURATION_IS_VALID(buffer) ? GST_BUFFER_DURATION(buffer) : 0;
-  static_cast<StreamRun *>(data)->position_ = static_cast<std::int64_t>(GST_BUFFER_PTS(buffer) + duration);
+  self->position_ = static_cast<std::int64_t>(GST_BUFFER_PTS(buffer) + duration);
   return GST_PAD_PROBE_OK;
 }
 

@@ -32,7 +32,7 @@ struct RunFigures {
   std::uint64_t frames_dropped = 0;  // live only: that came faster than the model answers
   double stream_seconds = 0;         // watched
   Duration load{};                   // wall-clock time until the model was there
-  Duration wall{};                   // and from then on
+  Duration wall{};                   // and from the first picture on
   Duration cpu{};                    // likewise, of all threads
   std::uint64_t peak_memory = 0;     // bytes
   bool interrupted = false;
@@ -84,6 +84,9 @@ class StreamRun {
   MainLoopPtr loop_;
   Status status_;
   std::atomic<std::int64_t> position_{0};  // ns of stream time that have come in
+  Clock::time_point wall_start_;           // of the first picture; the streaming thread's until flowing_
+  Duration cpu_start_{};
+  std::atomic<bool> flowing_{false};
   std::uint64_t answers_ = 0;
   double standing_at_ = -1;         // stream time of the newest standing answer
   double standing_latency_ms_ = 0;  // and how long it took
