@@ -249,8 +249,15 @@ static void choose_leak(GstTokenCompressor *self) {
   priv->queue->configure(priv->settings.max_queue, priv->settings.leaky_for(live));
 }
 
-// Whether the memory goes back to a pool, of the buffer or of one that it was made from.
-static bool is_pooled(GstBuffer *buffer) { return buffer->pool || gst_buffer_get_parent_buffer_meta(buffer); }
+// Whether a camera, decoder or pool may wait for this memory. A copy that only shares it (an element made the
+// metadata writable) no longer names its pool, but its memory is of the source's own kind.
+static bool is_lent(GstBuffer *buffer) {
+  if (buffer->pool || gst_buffer_get_parent_buffer_meta(buffer)) return true;
+  for (guint i = 0; i < gst_buffer_n_memory(buffer); ++i) {
+    if (!gst_memory_is_type(gst_buffer_peek_memory(buffer, i), GST_ALLOCATOR_SYSMEM)) return true;
+  }
+  return false;
+}
 
 static GstFlowReturn gst_token_compressor_chain(GstPad *, GstObject *parent, GstBuffer *buffer) {
   auto *self = GST_TOKEN_COMPRESSOR(parent);
@@ -262,7 +269,7 @@ static GstFlowReturn gst_token_compressor_chain(GstPad *, GstObject *parent, Gst
     const std::lock_guard lock(priv->mutex);
     ++priv->figures.frames;
   }
-  if (priv->live && is_pooled(buffer)) {  // a camera has few, and would wait for them
+  if (priv->live && is_lent(buffer)) {  // a camera has few
     if (GstBuffer *copy = gst_buffer_copy_deep(buffer)) held.reset(copy);
   }
   return priv->queue->push(std::move(held)) == PushResult::refused ? GST_FLOW_FLUSHING : GST_FLOW_OK;
