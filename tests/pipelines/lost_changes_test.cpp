@@ -90,6 +90,7 @@ TEST_P(Leak, LosesNoChangeThatStays) {
   p.set(GST_STATE_PLAYING);
 
   GstClockTime hung_at = 0;
+  GstClockTime hung_at = 0;
   {
     Dam busy(model.get());
     camera.show(false);
@@ -100,7 +101,6 @@ TEST_P(Leak, LosesNoChangeThatStays) {
     camera.wait_until_taken();
     EXPECT_LT(newest, hung_at);
   }
-  // Any answer about a picture since then is about the one on the wall.
   // A gate that has forgotten the change would show nothing more: max-age is off.
   const auto until = std::chrono::steady_clock::now() + kPatience;
   while (newest < hung_at && std::chrono::steady_clock::now() < until) {
