@@ -85,11 +85,9 @@ TEST_P(Leak, LosesNoChangeThatStays) {
                      *static_cast<std::atomic<guint64> *>(user) = start;
                    }),
                    &newest);
-  const Counter reached(p, "model");
   Camera camera(p);
   p.set(GST_STATE_PLAYING);
 
-  GstClockTime hung_at = 0;
   GstClockTime hung_at = 0;
   {
     Dam busy(model.get());
