@@ -78,7 +78,10 @@ class Merge final : public TokenCompressor {
  private:
   TokenSet reduce(const TokenSet &tokens, const KeepRequest &, int rows) const override {
     TokenSet merged = tokens;
-    while (merged.count() > rows) merged = merge_once(std::move(merged), merged.count() - rows);
+    while (merged.count() > rows) {
+      const int surplus = merged.count() - rows;  // before the move: arguments are evaluated in any order
+      merged = merge_once(std::move(merged), surplus);
+    }
     return merged;
   }
 };

@@ -222,9 +222,11 @@ class MtmdEncoder final : public VisionEncoder {
     tokens->weights.assign(static_cast<std::size_t>(count), 1.0F);
     tokens->positions.reserve(static_cast<std::size_t>(count));
     const auto seconds = static_cast<float>(to_seconds(pts));
-    for (int i = 0; i < count; ++i)
-      tokens->positions.push_back({seconds, static_cast<float>(i / tokens->grid.columns),
-                                   static_cast<float>(i % tokens->grid.columns)});
+    for (int i = 0; i < count; ++i) {
+      const int row = i / tokens->grid.columns;
+      const int column = i % tokens->grid.columns;
+      tokens->positions.push_back({seconds, static_cast<float>(row), static_cast<float>(column)});
+    }
     return tokens;
   }
 
