@@ -128,7 +128,8 @@ std::optional<SegmentSender::Serial> SegmentSender::segment_for(const std::optio
   return add_segment({"", info->id, asking.prompt, {}}, false);
 }
 
-void SegmentSender::frame(Picture picture, const std::optional<SegmentInfo> &info, const Asking &asking) {
+void SegmentSender::frame(SegmentPicture picture, const std::optional<SegmentInfo> &info,
+                          const Asking &asking) {
   const bool final = !info || info->final;
   Serial serial = 0;
   {
@@ -265,7 +266,7 @@ void SegmentSender::process(const QueuedFrame &frame, const std::stop_token &sto
   if (frame.final) send(frame.serial, stop);
 }
 
-Result<JpegBytes> SegmentSender::jpeg_of(const Picture &picture) {
+Result<JpegBytes> SegmentSender::jpeg_of(const SegmentPicture &picture) {
   if (!picture.is_jpeg) return encoder_.encode(picture.info, picture.buffer.get());
   GstMapInfo map;
   if (!gst_buffer_map(picture.buffer.get(), &map, GST_MAP_READ)) {

@@ -26,7 +26,7 @@
 namespace saccade::gst {
 
 // A copy of one frame, raw or JPEG: nothing of upstream's is held.
-struct Picture {
+struct SegmentPicture {
   GstVideoInfo info{};
   bool is_jpeg = false;
   BufferPtr buffer;
@@ -87,7 +87,7 @@ class SegmentSender {
     int max_tokens = 64;
   };
   // A frame of a segment, or, without `info`, a segment of its own. Never blocks: see wait_for_space().
-  void frame(Picture picture, const std::optional<SegmentInfo> &info, const Asking &asking);
+  void frame(SegmentPicture picture, const std::optional<SegmentInfo> &info, const Asking &asking);
   // Waits until frame() has room in the queue; at once when live. False when `give_up` said so; see wake().
   bool wait_for_space(const std::function<bool()> &give_up);
 
@@ -115,7 +115,7 @@ class SegmentSender {
   };
   struct QueuedFrame {
     Serial serial = 0;
-    Picture picture;
+    SegmentPicture picture;
     bool final = false;
   };
 
@@ -124,7 +124,7 @@ class SegmentSender {
   std::optional<Serial> segment_for(const std::optional<SegmentInfo> &info,
                                     const Asking &asking);  // likewise
   void process(const QueuedFrame &frame, const std::stop_token &stop);
-  Result<JpegBytes> jpeg_of(const Picture &picture);
+  Result<JpegBytes> jpeg_of(const SegmentPicture &picture);
   void send(Serial serial, const std::stop_token &stop);
   void end(Serial serial, Result<Answer> answer, std::size_t bytes_sent, bool link_is_down);
   void cancel_all();
