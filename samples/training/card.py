@@ -43,7 +43,7 @@ across a real street.
 
 ## Accuracy on scenes never seen
 Exact answers, greedy, canonical questions, {images} test scenes (seeds {first} to {last}); *overview* is Saccade's prompt,
-*tiles* is stock llama.cpp's (see below). Full precision, before quantisation.
+*tiles* is stock llama.cpp's (see below), *clip* is Saccade's on one frame a second of `street60.avi` (`samples/scenes/clip.py`). Full precision, before quantisation.
 
 {accuracy}
 
@@ -94,7 +94,12 @@ def accuracy_table(scores):
     for kind, (share, n) in scores["overview"].items():
         rows.append("| `%s` | %d | %.3f | %.3f |" % (kind, n, share, scores["tiles"][kind][0]))
     means = [sum(v[0] for v in scores[k].values()) / len(scores[k]) for k in ("overview", "tiles")]
-    rows.append("| mean | %d | **%.3f** | **%.3f** |" % ((sum(v[1] for v in scores["overview"].values()),) + tuple(means)))
+    if "clip" in scores:
+        rows[:2] = ["| question | n | overview | tiles | clip |", "|---|---|---|---|---|"]
+        rows[2:] = ["%s %.3f |" % (row, scores["clip"][kind][0]) for row, kind in zip(rows[2:], scores["overview"])]
+        means.append(sum(v[0] for v in scores["clip"].values()) / len(scores["clip"]))
+    asked = sum(n for _, n in scores["overview"].values())
+    rows.append("| mean | %d | " % asked + " | ".join("**%.3f**" % m for m in means) + " |")
     return "\n".join(rows)
 
 

@@ -11,6 +11,8 @@ python=${PYTHON:-/usr/bin/python3}
 
 "$python" "$here/train.py" --minutes "$minutes" --out "$out"
 "$python" "$here/export_gguf.py" --checkpoint "$out/checkpoint.pt" --out "$models"
-"$python" "$here/evaluate.py" --checkpoint "$out/checkpoint.pt" --models "$models" --images 1000 \
+rm -f "$out/scores.json"
+"$python" "$here/../scenes/clip.py" --out "$out"
+"$python" "$here/evaluate.py" --checkpoint "$out/checkpoint.pt" --models "$models" --images 500 --clip "$out" \
     ${LLAMA_MTMD_CLI:+--cli "$LLAMA_MTMD_CLI" --agreement 60} --json "$out/scores.json"
 "$python" "$here/card.py" --checkpoint "$out/checkpoint.pt" --scores "$out/scores.json" --models "$models"
