@@ -24,7 +24,6 @@ enum Property : guint {
   PROP_LATENCY_BUDGET,
   PROP_ON_UNCHANGED,
   PROP_ROUTE_POLICY,
-  PROP_COMPLEXITY_THRESHOLD,
   PROP_CONFIDENCE_THRESHOLD,
   PROP_OFFLOAD_SIZE,
   PROP_DRAIN_TIMEOUT,
@@ -96,7 +95,8 @@ GType route_policy_type() {
   static const GEnumValue values[] = {
       {number(OffloadPolicy::edge), "Never ask the cloud", "edge"},
       {number(OffloadPolicy::cloud), "Ask the cloud about every segment", "cloud"},
-      {number(OffloadPolicy::threshold), "Ask it about complex pictures and unsure answers", "threshold"},
+      {number(OffloadPolicy::threshold), "Ask it about unsure answers, and where the gate says so",
+       "threshold"},
       {0, nullptr, nullptr}};
   static const GType type = g_enum_register_static("GstLocalMllmRoutePolicy", values);
   return type;
@@ -182,9 +182,6 @@ void install_properties(GObjectClass *c) {
   choice(c, PROP_ROUTE_POLICY, "route-policy", "Route policy",
          "Which segments go to the offload pad, when it is linked", route_policy_type(),
          number(d.router.policy));
-  share(c, PROP_COMPLEXITY_THRESHOLD, "complexity-threshold", "Complexity threshold",
-        "With route-policy=threshold: picture complexity (0 to 1) above which the cloud is asked",
-        d.router.complexity_threshold);
   share(c, PROP_CONFIDENCE_THRESHOLD, "confidence-threshold", "Confidence threshold",
         "With route-policy=threshold: confidence (0 to 1) of the local answer below which the cloud is asked",
         d.router.confidence_threshold);
@@ -225,7 +222,6 @@ bool set_setting(LocalMllmSettings &s, guint id, const GValue *value) {
     case PROP_ROUTE_POLICY:
       s.router.policy = static_cast<OffloadPolicy>(g_value_get_enum(value));
       return true;
-    case PROP_COMPLEXITY_THRESHOLD: s.router.complexity_threshold = g_value_get_double(value); return true;
     case PROP_CONFIDENCE_THRESHOLD: s.router.confidence_threshold = g_value_get_double(value); return true;
     case PROP_OFFLOAD_SIZE: s.offload_size = static_cast<unsigned>(g_value_get_int(value)); return true;
     case PROP_DRAIN_TIMEOUT: s.drain_timeout = g_value_get_uint64(value); return true;
@@ -258,7 +254,6 @@ bool get_setting(const LocalMllmSettings &s, guint id, GValue *value) {
     case PROP_LATENCY_BUDGET: g_value_set_uint64(value, s.latency_budget); return true;
     case PROP_ON_UNCHANGED: g_value_set_enum(value, number(s.on_unchanged)); return true;
     case PROP_ROUTE_POLICY: g_value_set_enum(value, number(s.router.policy)); return true;
-    case PROP_COMPLEXITY_THRESHOLD: g_value_set_double(value, s.router.complexity_threshold); return true;
     case PROP_CONFIDENCE_THRESHOLD: g_value_set_double(value, s.router.confidence_threshold); return true;
     case PROP_OFFLOAD_SIZE: g_value_set_int(value, static_cast<int>(s.offload_size)); return true;
     case PROP_DRAIN_TIMEOUT: g_value_set_uint64(value, s.drain_timeout); return true;
