@@ -37,14 +37,14 @@ def run(command):
 
 
 def stock_answer(picture, question):
-    # The program writes through a log thread and now and then ends before that thread has written. Greedy
-    # answers do not change, so silence is asked again.
-    for _ in range(5):
+    # The program writes through a log thread and now and then ends before that thread has written all. Greedy
+    # answers do not change, so it is asked again until its last lines, three empty ones, are there.
+    for _ in range(8):
         said = run([CLI, "-m", TEXT, "--mmproj", MMPROJ, "--image", picture, "-p", question,
-                    "--temp", "0", "-n", "16", "-t", "1"]).strip()
-        if said:
-            return said
-    raise AssertionError(f"{CLI} said nothing, five times")
+                    "--temp", "0", "-n", "16", "-t", "1"])
+        if said.endswith("\n\n\n"):
+            return said.strip()
+    raise AssertionError(f"{CLI} ended in the middle of its answer, eight times")
 
 
 def our_answer(picture, question):

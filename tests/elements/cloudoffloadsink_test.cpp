@@ -12,6 +12,7 @@
 
 #include "common/events.h"
 #include "common/metas.h"
+#include "element_testing.h"
 #include "faults/fault_server.h"
 
 namespace saccade::gst {
@@ -22,34 +23,6 @@ using faults::completion;
 using faults::FaultServer;
 
 constexpr const char *kCaps = "video/x-raw,format=RGB,width=16,height=8,framerate=10/1";
-
-struct ObjectUnref {
-  void operator()(gpointer object) const { gst_object_unref(object); }
-};
-using ElementPtr = std::unique_ptr<GstElement, ObjectUnref>;
-using BusPtr = std::unique_ptr<GstBus, ObjectUnref>;
-
-struct MessageUnref {
-  void operator()(GstMessage *message) const { gst_message_unref(message); }
-};
-using MessagePtr = std::unique_ptr<GstMessage, MessageUnref>;
-
-std::string text_of_warning(GstMessage *message) {
-  GError *error = nullptr;
-  gst_message_parse_warning(message, &error, nullptr);
-  std::string text = error->message;
-  g_error_free(error);
-  return text;
-}
-
-guint64 statistic(GstElement *element, const char *name) {
-  GstStructure *statistics = nullptr;
-  g_object_get(element, "statistics", &statistics, nullptr);
-  guint64 value = 0;
-  EXPECT_TRUE(gst_structure_get_uint64(statistics, name, &value)) << name;
-  gst_structure_free(statistics);
-  return value;
-}
 
 // The element alone, with a bus, fed by hand.
 class Sink {
@@ -98,7 +71,7 @@ class Sink {
   MessagePtr next_message(GstMessageType type) {
     return MessagePtr(gst_bus_timed_pop_filtered(bus_.get(), GST_CLOCK_TIME_NONE, type));
   }
-  std::string next_warning() { return text_of_warning(next_message(GST_MESSAGE_WARNING).get()); }
+  std::string next_warning() { return text_of(next_message(GST_MESSAGE_WARNING).get()); }
 
  private:
   ElementPtr element_;
@@ -558,9 +531,3 @@ TEST(CloudOffloadSinkPipeline, TwentyTimesUpAndDown) {
 
 }  // namespace
 }  // namespace saccade::gst
-
-int main(int argc, char **argv) {
-  gst_init(&argc, &argv);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gst/gst.h>
+#include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -56,6 +57,16 @@ inline void apply_settings(GstElement *element, const std::string &settings) {
     gst_util_set_object_arg(G_OBJECT(element), name, text.get());
   }
   gst_structure_free(structure);
+}
+
+// A counter of an element's `statistics`; the test fails when there is none of that name.
+inline guint64 statistic(GstElement *element, const char *name) {
+  GstStructure *statistics = nullptr;
+  g_object_get(element, "statistics", &statistics, nullptr);
+  guint64 value = 0;
+  EXPECT_TRUE(statistics && gst_structure_get_uint64(statistics, name, &value)) << name;
+  if (statistics) gst_structure_free(statistics);
+  return value;
 }
 
 // Holds everything that leaves a pad, until it is released.

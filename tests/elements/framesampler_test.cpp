@@ -249,9 +249,3 @@ TEST(FrameSampler, TwentyTimesNullToPlaying) {
 
 }  // namespace
 }  // namespace saccade::gst
-
-int main(int argc, char **argv) {
-  gst_init(&argc, &argv);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -88,14 +88,7 @@ class Mind {
   }
   int gaps() const { return gaps_; }
 
-  guint64 statistic(const char *name) {
-    GstStructure *statistics = nullptr;
-    g_object_get(element(), "statistics", &statistics, nullptr);
-    guint64 value = 0;
-    EXPECT_TRUE(gst_structure_get_uint64(statistics, name, &value)) << name;
-    gst_structure_free(statistics);
-    return value;
-  }
+  guint64 statistic(const char *name) { return gst::statistic(element(), name); }
 
   guint64 ask(const char *question) {
     guint64 id = 0;
@@ -516,9 +509,3 @@ TEST(LocalMllm, AFlushFreesABusyWorker) {
 
 }  // namespace
 }  // namespace saccade::gst
-
-int main(int argc, char **argv) {
-  gst_init(&argc, &argv);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -89,9 +89,3 @@ TEST(RgbScaler, RefusesWhatItCannotRead) {
 
 }  // namespace
 }  // namespace saccade::gst
-
-int main(int argc, char **argv) {
-  gst_init(&argc, &argv);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -280,9 +280,3 @@ TEST(StageQueue, EveryPayloadIsAccountedForUnderPressure) {
 
 }  // namespace
 }  // namespace saccade::gst
-
-int main(int argc, char **argv) {
-  gst_init(&argc, &argv);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -18,31 +18,13 @@
 
 #include "common/events.h"
 #include "common/metas.h"
-#include "common/pointers.h"
+#include "element_testing.h"
 
 namespace saccade::gst {
 namespace {
 
 constexpr const char *kCaps = "video/x-raw,format=RGB,width=64,height=48,framerate=10/1";
 constexpr int kBytes = 64 * 48 * 3;
-
-std::string models() {
-  const char *folder = std::getenv("SACCADE_MODELS");
-  return folder ? folder : "samples/models";
-}
-std::string text_model() { return models() + "/saccade-edge-text.gguf"; }
-std::string projector() { return models() + "/saccade-edge-mmproj.gguf"; }
-
-struct ObjectUnref {
-  void operator()(gpointer object) const { gst_object_unref(object); }
-};
-using ElementPtr = std::unique_ptr<GstElement, ObjectUnref>;
-using BusPtr = std::unique_ptr<GstBus, ObjectUnref>;
-
-struct MessageUnref {
-  void operator()(GstMessage *message) const { gst_message_unref(message); }
-};
-using MessagePtr = std::unique_ptr<GstMessage, MessageUnref>;
 
 ElementPtr make_element(const std::string &text, const std::string &mmproj) {
   ElementPtr element(GST_ELEMENT(gst_object_ref_sink(gst_element_factory_make("tokencompressor", "eye"))));
@@ -69,32 +51,12 @@ BufferPtr gated_picture(int number, const PatchMap &refresh, PatchGrid grid) {
   return buffer;
 }
 
-std::string text_of(GstMessage *message) {
-  GError *error = nullptr;
-  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-    gst_message_parse_error(message, &error, nullptr);
-  } else {
-    gst_message_parse_warning(message, &error, nullptr);
-  }
-  std::string text = error->message;
-  g_error_free(error);
-  return text;
-}
-
 // The element in a harness, with a bus. Not live unless told.
 class Compressor {
  public:
   explicit Compressor(const std::string &settings = "", bool live = false, const char *caps = kCaps)
       : element_(make_element(text_model(), projector())), bus_(gst_bus_new()) {
-    if (const std::unique_ptr<GstStructure, void (*)(GstStructure *)> s(
-            gst_structure_new_from_string(("settings," + settings).c_str()), gst_structure_free);
-        s && !settings.empty()) {
-      for (int i = 0; i < gst_structure_n_fields(s.get()); ++i) {
-        const gchar *name = gst_structure_nth_field_name(s.get(), static_cast<guint>(i));
-        const TextPtr value(gst_value_serialize(gst_structure_get_value(s.get(), name)));
-        gst_util_set_object_arg(G_OBJECT(element_.get()), name, value.get());
-      }
-    }
+    apply_settings(element_.get(), settings);
     gst_element_set_bus(element_.get(), bus_.get());
     harness_.reset(gst_harness_new_with_element(element_.get(), "sink", "src"));
     gst_harness_set_live(harness_.get(), live);
@@ -123,14 +85,7 @@ class Compressor {
     return grid.value_or(PatchGrid{1, 1});
   }
 
-  guint64 statistic(const char *name) {
-    GstStructure *statistics = nullptr;
-    g_object_get(element(), "statistics", &statistics, nullptr);
-    guint64 value = 0;
-    EXPECT_TRUE(gst_structure_get_uint64(statistics, name, &value)) << name;
-    gst_structure_free(statistics);
-    return value;
-  }
+  guint64 statistic(const char *name) { return gst::statistic(element(), name); }
 
   // The next saccade/… event that went upstream; waits for it.
   EventPtr upstream_event() {
@@ -144,35 +99,6 @@ class Compressor {
   ElementPtr element_;
   BusPtr bus_;
   std::unique_ptr<GstHarness, decltype(&gst_harness_teardown)> harness_{nullptr, gst_harness_teardown};
-};
-
-// Holds everything that leaves a pad, until it is released.
-class Dam {
- public:
-  explicit Dam(GstElement *element) : pad_(gst_element_get_static_pad(element, "src")) {
-    probe_ = gst_pad_add_probe(
-        pad_, static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER),
-        [](GstPad *, GstPadProbeInfo *, gpointer user) {
-          auto *self = static_cast<Dam *>(user);
-          self->reached_ = true;
-          self->reached_.notify_all();
-          return GST_PAD_PROBE_OK;
-        },
-        this, nullptr);
-  }
-  ~Dam() {
-    release();
-    gst_object_unref(pad_);
-  }
-  void wait_until_reached() { reached_.wait(false); }
-  void release() {
-    if (probe_) gst_pad_remove_probe(pad_, std::exchange(probe_, 0));
-  }
-
- private:
-  GstPad *pad_;
-  gulong probe_ = 0;
-  std::atomic<bool> reached_ = false;
 };
 
 // If this fails, the language model has to encode the picture a second time, or reads noise.
@@ -444,9 +370,3 @@ TEST(TokenCompressor, GoesToPlayingAndBackTwentyTimes) {
 
 }  // namespace
 }  // namespace saccade::gst
-
-int main(int argc, char **argv) {
-  gst_init(&argc, &argv);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

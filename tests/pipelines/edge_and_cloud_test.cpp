@@ -125,9 +125,3 @@ INSTANTIATE_TEST_SUITE_P(Kinds, Fault,
 
 }  // namespace
 }  // namespace saccade::gst
-
-int main(int argc, char **argv) {
-  gst_init(&argc, &argv);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

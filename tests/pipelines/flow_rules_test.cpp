@@ -146,9 +146,3 @@ TEST(FlowRules, QuestionsThatWaitAtTheEndAreAnsweredBeforeIt) {
 
 }  // namespace
 }  // namespace saccade::gst
-
-int main(int argc, char **argv) {
-  gst_init(&argc, &argv);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -131,9 +131,3 @@ INSTANTIATE_TEST_SUITE_P(
 
 }  // namespace
 }  // namespace saccade::gst
-
-int main(int argc, char **argv) {
-  gst_init(&argc, &argv);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}
