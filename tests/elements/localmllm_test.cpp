@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <string>
@@ -124,6 +125,23 @@ std::string text_of(GstBuffer *buffer) {
   return text;
 }
 
+// What another thread said.
+class Heard {
+ public:
+  void put(const char *text) {
+    const std::lock_guard lock(mutex_);
+    text_ = text;
+  }
+  std::string text() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
 // --- answers ---
 
 // The element's whole purpose; and a file run loses nothing.
@@ -157,10 +175,10 @@ TEST(LocalMllm, GivesJsonWhereDownstreamAsksForIt) {
 // Applications that have no text pad read the bus; the message must say what the buffer's meta says.
 TEST(LocalMllm, PostsTheAnswerAndEmitsTheSignal) {
   Mind mind;
-  std::string heard;
+  Heard heard;
   g_signal_connect(mind.element(), "answer",
                    G_CALLBACK(+[](GstElement *, GstStructure *answer, gpointer user) {
-                     *static_cast<std::string *>(user) = gst_structure_get_string(answer, "text");
+                     static_cast<Heard *>(user)->put(gst_structure_get_string(answer, "text"));
                    }),
                    &heard);
   mind.push(picture(1));
@@ -172,7 +190,7 @@ TEST(LocalMllm, PostsTheAnswerAndEmitsTheSignal) {
   EXPECT_GT(confidence, 0.0);
   const auto buffer = mind.pull();
   EXPECT_EQ(text_of(buffer.get()), gst_structure_get_string(answer, "text"));
-  EXPECT_EQ(heard, text_of(buffer.get()));
+  EXPECT_EQ(heard.text(), text_of(buffer.get()));
   GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer.get(), kAnswerMetaName);
   ASSERT_NE(meta, nullptr);
   EXPECT_STREQ(gst_structure_get_string(gst_custom_meta_get_structure(meta), "question"), kQuestion);
@@ -328,29 +346,27 @@ TEST(LocalMllm, OnlyContentTimeAddsLatency) {
 
 // --- the cloud ---
 
-// What cloudoffloadsink would see and say.
+// Stands where cloudoffloadsink would, and answers at once.
 class Cloud {
  public:
-  explicit Cloud(Mind &mind) : pad_(gst_element_request_pad_simple(mind.element(), "offload")) {
+  struct Seen {
+    std::optional<SegmentBegin> begin;
+    std::optional<SegmentDraft> draft;
+    std::optional<SegmentInfo> segment;
+    gsize bytes = 0;
+    bool prerolled = false;
+  };
+
+  Cloud(Mind &mind, CloudAnswer answer)
+      : answer_(std::move(answer)), pad_(gst_element_request_pad_simple(mind.element(), "offload")) {
     sink_ = gst_pad_new("cloud", GST_PAD_SINK);
     gst_pad_set_element_private(sink_, this);
     gst_pad_set_chain_function(sink_, [](GstPad *pad, GstObject *, GstBuffer *buffer) {
-      auto *self = static_cast<Cloud *>(gst_pad_get_element_private(pad));
-      self->segment_ = get_segment(buffer);
-      self->bytes_ = gst_buffer_get_size(buffer);
-      gst_buffer_unref(buffer);
-      CloudAnswer answer = self->answer_;
-      answer.owner = self->begin_ ? self->begin_->owner : "";
-      answer.id = self->segment_ ? self->segment_->id : 0;
-      gst_pad_push_event(pad, new_cloud_answer(answer));
+      gst_pad_push_event(pad, self_of(pad)->reply_to(BufferPtr(buffer)));
       return GST_FLOW_OK;
     });
     gst_pad_set_event_function(sink_, [](GstPad *pad, GstObject *, GstEvent *event) -> gboolean {
-      auto *self = static_cast<Cloud *>(gst_pad_get_element_private(pad));
-      if (auto begin = parse_segment_begin(event)) self->begin_ = std::move(begin);
-      if (auto draft = parse_segment_draft(event)) self->draft_ = std::move(draft);
-      if (GST_EVENT_TYPE(event) == GST_EVENT_GAP) self->prerolled_ = true;
-      gst_event_unref(event);
+      self_of(pad)->note(EventPtr(event));
       return TRUE;
     });
     gst_pad_set_active(sink_, TRUE);
@@ -360,28 +376,54 @@ class Cloud {
     gst_pad_set_active(sink_, FALSE);
     gst_pad_unlink(pad_.get(), sink_);
     gst_object_unref(sink_);
+    const std::lock_guard lock(
+        mutex_);  // orders the worker's last note before the end, also for ThreadSanitizer
   }
   Cloud(const Cloud &) = delete;
   Cloud &operator=(const Cloud &) = delete;
 
-  CloudAnswer answer_;
-  std::optional<SegmentBegin> begin_;
-  std::optional<SegmentDraft> draft_;
-  std::optional<SegmentInfo> segment_;
-  gsize bytes_ = 0;
-  bool prerolled_ = false;
+  Seen seen() const {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
 
  private:
+  static Cloud *self_of(GstPad *pad) { return static_cast<Cloud *>(gst_pad_get_element_private(pad)); }
+
+  GstEvent *reply_to(BufferPtr buffer) {
+    const std::lock_guard lock(mutex_);
+    seen_.segment = get_segment(buffer.get());
+    seen_.bytes = gst_buffer_get_size(buffer.get());
+    CloudAnswer answer = answer_;
+    answer.owner = seen_.begin ? seen_.begin->owner : "";
+    answer.id = seen_.segment ? seen_.segment->id : 0;
+    return new_cloud_answer(answer);
+  }
+  void note(EventPtr event) {
+    const std::lock_guard lock(mutex_);
+    if (auto begin = parse_segment_begin(event.get())) seen_.begin = std::move(begin);
+    if (auto draft = parse_segment_draft(event.get())) seen_.draft = std::move(draft);
+    if (GST_EVENT_TYPE(event.get()) == GST_EVENT_GAP) seen_.prerolled = true;
+  }
+
+  const CloudAnswer answer_;
   PadPtr pad_;
   GstPad *sink_;
+  mutable std::mutex mutex_;
+  Seen seen_;
 };
+
+CloudAnswer saying(const char *text) {
+  CloudAnswer answer;
+  answer.text = text;
+  answer.confidence = 0.9;
+  return answer;
+}
 
 // MSAO's second half: the draft goes out at once, the cloud's word comes after and names what it corrects.
 TEST(LocalMllm, ACloudAnswerCorrectsTheDraft) {
   Mind mind("route-policy=cloud,offload-size=32");
-  Cloud cloud(mind);
-  cloud.answer_.text = "dusk";
-  cloud.answer_.confidence = 0.9;
+  Cloud cloud(mind, saying("dusk"));
   mind.push(picture(1));
   const auto texts = mind.finish();
   ASSERT_EQ(texts.size(), 2U);
@@ -396,20 +438,22 @@ TEST(LocalMllm, ACloudAnswerCorrectsTheDraft) {
   guint64 supersedes = 0;
   GstCustomMeta *meta = gst_buffer_get_custom_meta(texts[1].get(), kAnswerMetaName);
   EXPECT_TRUE(gst_structure_get_uint64(gst_custom_meta_get_structure(meta), "supersedes", &supersedes));
-  EXPECT_EQ(supersedes, cloud.begin_->id);
-  EXPECT_EQ(cloud.begin_->question, kQuestion);
-  EXPECT_EQ(cloud.draft_->text, text_of(texts[0].get()));
-  EXPECT_TRUE(cloud.segment_->final);
-  EXPECT_EQ(cloud.bytes_, 32U * 24U * 3U);
-  EXPECT_TRUE(cloud.prerolled_);
+  const auto seen = cloud.seen();
+  EXPECT_EQ(supersedes, seen.begin->id);
+  EXPECT_EQ(seen.begin->question, kQuestion);
+  EXPECT_EQ(seen.draft->text, text_of(texts[0].get()));
+  EXPECT_TRUE(seen.segment->final);
+  EXPECT_EQ(seen.bytes, 32U * 24U * 3U);
+  EXPECT_TRUE(seen.prerolled);
 }
 
 // With the cloud down the local answer stands, and somebody is told.
 TEST(LocalMllm, AFailedCloudLeavesTheLocalAnswer) {
   Mind mind("route-policy=cloud");
-  Cloud cloud(mind);
-  cloud.answer_.ok = false;
-  cloud.answer_.reason = "connection refused";
+  CloudAnswer refused;
+  refused.ok = false;
+  refused.reason = "connection refused";
+  Cloud cloud(mind, refused);
   mind.push(picture(1));
   EXPECT_EQ(mind.finish().size(), 1U);
   EXPECT_NE(saccade::gst::text_of(mind.message(GST_MESSAGE_WARNING).get()).find("the local answer stands"),
@@ -418,10 +462,10 @@ TEST(LocalMllm, AFailedCloudLeavesTheLocalAnswer) {
 
 TEST(LocalMllm, EdgeOnlySendsNothing) {
   Mind mind("route-policy=edge");
-  Cloud cloud(mind);
+  Cloud cloud(mind, saying("dusk"));
   mind.push(picture(1));
   EXPECT_EQ(mind.finish().size(), 1U);
-  EXPECT_FALSE(cloud.segment_.has_value());
+  EXPECT_FALSE(cloud.seen().segment.has_value());
 }
 
 // --- bad input and life ---
