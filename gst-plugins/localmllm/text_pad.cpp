@@ -37,7 +37,7 @@ GstClockTime TextPad::now() const {
   return element ? gst_element_get_current_running_time(element.get()) : GST_CLOCK_TIME_NONE;
 }
 
-void TextPad::set_arrival(bool arrival) { timeline_.emplace(arrival, display_duration_); }
+void TextPad::set_arrival(bool arrival) { timeline_ = AnswerTimeline(arrival, display_duration_); }
 
 void TextPad::start_stream(GstEvent *upstream_start) {
   const EventPtr start(derived_stream_start(upstream_start, "answers"));
@@ -59,26 +59,26 @@ void TextPad::negotiate() {
 void TextPad::set_segment(const GstSegment &input) {
   negotiate();
   GstSegment segment = input;
-  if (timeline_->arrival()) gst_segment_init(&segment, GST_FORMAT_TIME);  // its times are running times
-  timeline_->restart();
+  if (timeline_.arrival()) gst_segment_init(&segment, GST_FORMAT_TIME);  // its times are running times
+  timeline_.restart();
   gst_pad_push_event(pad_, gst_event_new_segment(&segment));
   // Something must come before the first inference, or a sink behind this pad would not preroll.
-  gst_pad_push_event(pad_, gst_event_new_gap(timeline_->arrival() ? 0 : segment.start, 0));
+  gst_pad_push_event(pad_, gst_event_new_gap(timeline_.arrival() ? 0 : segment.start, 0));
 }
 
 void TextPad::write(const Answer &answer, const FrameTime &frame) {
-  push(answer, timeline_->answer(frame, now()));
+  push(answer, timeline_.answer(frame, now()));
 }
 
-void TextPad::correct(const Answer &answer) { push(answer, timeline_->correction(now())); }
+void TextPad::correct(const Answer &answer) { push(answer, timeline_.correction(now())); }
 
 void TextPad::pass(const FrameTime &frame) {
-  if (const auto slot = timeline_->gap(frame))
+  if (const auto slot = timeline_.gap(frame))
     gst_pad_push_event(pad_, gst_event_new_gap(slot->pts, slot->duration));
 }
 
 void TextPad::repeat(const Answer &answer, const FrameTime &frame) {
-  if (const auto slot = timeline_->gap(frame)) push(answer, *slot);
+  if (const auto slot = timeline_.gap(frame)) push(answer, *slot);
 }
 
 void TextPad::push(const Answer &answer, const TextSlot &slot) {
@@ -93,7 +93,7 @@ void TextPad::push(const Answer &answer, const TextSlot &slot) {
 void TextPad::end() { gst_pad_push_event(pad_, gst_event_new_eos()); }
 
 void TextPad::restart() {
-  if (timeline_) timeline_->restart();
+  timeline_.restart();
   flow_ = GST_FLOW_OK;
 }
 

@@ -4,7 +4,6 @@
 #include <gst/gst.h>
 
 #include <atomic>
-#include <optional>
 
 #include "common/pointers.h"
 #include "localmllm/answer_output.h"
@@ -21,7 +20,8 @@ EventPtr derived_stream_start(GstEvent *upstream_start, const char *name);
 // since answers also leave as messages and signals.
 class TextPad {
  public:
-  TextPad(GstPad *pad, GstClockTime display_duration) : pad_(pad), display_duration_(display_duration) {}
+  TextPad(GstPad *pad, GstClockTime display_duration)
+      : pad_(pad), display_duration_(display_duration), timeline_(false, display_duration) {}
 
   void set_arrival(bool arrival);  // before the first segment
 
@@ -43,7 +43,7 @@ class TextPad {
 
   GstPad *pad_;
   GstClockTime display_duration_;
-  std::optional<AnswerTimeline> timeline_;
+  AnswerTimeline timeline_;
   AnswerFormat format_ = AnswerFormat::utf8;
   bool negotiated_ = false;
   std::atomic<GstFlowReturn> flow_ = GST_FLOW_OK;
