@@ -281,7 +281,13 @@ bool LocalRun::answer_waiting_questions(std::stop_token stop) {
       question = std::move(questions_.front());
       questions_.pop_front();
     }
-    said |= answer(question.text, question.asked, false, stop);
+    if (answer(question.text, question.asked, false, stop)) {
+      said = true;
+    } else if (stop.stop_requested()) {
+      // A flush has interrupted it, and what comes after the flush can still be asked about.
+      const std::lock_guard lock(mutex_);
+      questions_.push_front(std::move(question));
+    }
   }
   return said;
 }
