@@ -1,0 +1,291 @@
+// What the worker of a run does: it sees pictures, answers, asks the cloud, and is the only one that pushes
+// downstream.
+#include <algorithm>
+#include <utility>
+
+#include "common/events.h"
+#include "localmllm/local_run.h"
+
+GST_DEBUG_CATEGORY_EXTERN(gst_local_mllm_debug);
+#define GST_CAT_DEFAULT gst_local_mllm_debug
+
+namespace saccade::gst {
+namespace {
+
+constexpr const char *kWake = "saccade/wake";  // wakes the worker; never leaves this element
+constexpr auto kLoadWindow = std::chrono::seconds(1);
+
+}  // namespace
+
+// --- pictures and questions -----------------------------------------------------------------------------
+
+void LocalRun::process(Picture picture, std::stop_token stop) {
+  const auto start = Clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    ++counters_.taken;
+  }
+  const auto time = picture.time;
+  if (const auto status = see(picture, stop); !status.ok()) {
+    if (picture.encoded_here()) tell_dropped(*picture.mas, status.message().c_str());
+    const bool cancelled = status.kind() == StatusKind::cancelled;
+    if (!cancelled) warn("a frame was not seen", status);
+    {
+      const std::lock_guard lock(mutex_);
+      schedule_.owe();
+      if (!cancelled) ++counters_.failed;
+    }
+    pass(time);
+    return;
+  }
+  current_ = std::move(picture);
+  current_->encoder_picture = {};
+  const bool said_standing = answer_standing_question(stop);
+  const bool said_asked = answer_waiting_questions(stop);
+  if (!said_standing && !said_asked) pass(time);
+  take_cloud_answers();
+  tell_load(Clock::now() - start);
+}
+
+Status LocalRun::see(const Picture &picture, std::stop_token stop) {
+  if (picture.tokens) {
+    answerer_->see(picture.tokens);
+    return {};
+  }
+  const auto pts = StreamTime(static_cast<std::int64_t>(picture.time.pts));
+  if (auto status = answerer_->see(picture.encoder_picture.view(pts), stop); !status.ok()) return status;
+  if (picture.encoded_here()) {
+    const TextPtr stream(gst_pad_get_stream_id(pads_.sink));
+    gst_pad_push_event(
+        pads_.sink,
+        new_committed({stream ? stream.get() : "", picture.mas->frame, {}, GST_OBJECT_NAME(pads_.element)}));
+  }
+  return {};
+}
+
+bool LocalRun::answer_standing_question(std::stop_token stop) {
+  std::string prompt;
+  {
+    const std::lock_guard lock(mutex_);
+    prompt = prompt_;
+  }
+  if (prompt.empty() || settings_.answer_on == AnswerOn::question) return false;
+  if (answer(prompt, current_->arrived, true, stop)) return true;
+  const std::lock_guard lock(mutex_);
+  schedule_.owe();
+  return false;
+}
+
+bool LocalRun::answer_waiting_questions(std::stop_token stop) {
+  bool said = false;
+  while (!stop.stop_requested()) {
+    Question question;
+    {
+      const std::lock_guard lock(mutex_);
+      if (questions_.empty()) break;
+      question = std::move(questions_.front());
+      questions_.pop_front();
+    }
+    if (answer(question.text, question.asked, false, stop)) {
+      said = true;
+    } else if (stop.stop_requested()) {
+      // A flush has interrupted it, and what comes after the flush can still be asked about.
+      const std::lock_guard lock(mutex_);
+      questions_.push_front(std::move(question));
+    }
+  }
+  return said;
+}
+
+bool LocalRun::answer(const std::string &question, Clock::time_point since, bool standing,
+                      std::stop_token stop) {
+  const auto started = Clock::now();
+  auto made = answerer_->answer(question, stop);
+  if (!made.ok()) {
+    if (made.status().kind() == StatusKind::cancelled) return false;
+    warn("\"" + question + "\" was not answered", made.status());
+    const std::lock_guard lock(mutex_);
+    ++counters_.failed;
+    return false;
+  }
+  Answer &answer = made.value();
+  answer.id = new_id();
+  answer.about.end += Duration(static_cast<std::int64_t>(current_->time.duration));
+  answer.timings.queued = started - since - (current_->tokens ? Duration{} : answer.timings.encode);
+  answer.timings.queued = std::max(answer.timings.queued, Duration{});
+  // A question is counted from when it was asked; a picture from its capture where the clock can tell.
+  auto waited = Clock::now() - since;
+  if (standing) {
+    const auto now = gst_element_get_current_running_time(pads_.element);
+    const bool clocked = !stamps_content() && GST_CLOCK_TIME_IS_VALID(now) && now >= current_->time.running;
+    waited = clocked ? Duration(static_cast<std::int64_t>(now - current_->time.running))
+                     : waited + (current_->tokens ? answer.timings.encode : Duration{});
+  }
+  answer.timings.capture_to_answer = waited;
+  if (send_to_cloud(answer)) answer.source = AnswerSource::edge_draft;
+  if (standing) standing_ = answer;
+  publish(answer);
+  text_.write(answer, current_->time);
+  return true;
+}
+
+bool LocalRun::send_to_cloud(const Answer &draft) {
+  const auto link = offload();
+  if (!link || !link->linked() || current_->offload_picture.rgb.empty()) return false;
+  RouterInput input;
+  if (current_->mas) {
+    input.hint = current_->mas->route;
+    input.complexity = current_->mas->complexity;
+  }
+  input.draft_confidence = static_cast<double>(draft.confidence);
+  input.cloud_linked = true;
+  input.link_up = link->link_up();
+  input.edge_queue = static_cast<unsigned>(queue_.level());
+  const auto decision = router_.decide(input);
+  GST_DEBUG_OBJECT(pads_.element, "answer %" G_GUINT64_FORMAT ": %s, because %s",
+                   static_cast<guint64>(draft.id), to_string(decision.destination), decision.reason.c_str());
+  if (decision.destination != Destination::cloud) return false;
+  const auto &time = current_->time;
+  if (link->send(current_->offload_picture, segment_, time.pts, time.duration, draft) != GST_FLOW_OK)
+    return false;
+  const std::lock_guard lock(mutex_);
+  ++counters_.offloaded;
+  return true;
+}
+
+void LocalRun::take_cloud_answers() {
+  const auto link = offload();
+  if (!link) return;
+  while (auto arrived = link->take()) {
+    const auto &cloud = arrived->answer;
+    if (!cloud.ok) {
+      warn("the cloud did not answer \"" + arrived->draft.question + "\"; the local answer stands",
+           {StatusKind::unavailable, cloud.reason});
+      continue;
+    }
+    Answer corrected = arrived->draft;
+    corrected.supersedes = corrected.id;
+    corrected.id = new_id();
+    corrected.text = cloud.text;
+    corrected.token_log_probabilities.clear();
+    corrected.confidence = static_cast<float>(cloud.confidence);
+    corrected.source = cloud.verified ? AnswerSource::cloud_verified : AnswerSource::cloud;
+    corrected.truncated = false;
+    corrected.timings.capture_to_answer += Clock::now() - arrived->asked;
+    {
+      const std::lock_guard lock(mutex_);
+      ++counters_.corrected;
+    }
+    if (standing_ && standing_->id == *corrected.supersedes) standing_ = corrected;
+    publish(corrected);
+    text_.correct(corrected);
+  }
+}
+
+// --- events ---------------------------------------------------------------------------------------------
+
+void LocalRun::forward(EventPtr event) {
+  const auto link = offload();
+  switch (GST_EVENT_TYPE(event.get())) {
+    case GST_EVENT_STREAM_START:
+      if (link) link->start_stream(event.get());
+      text_.start_stream(event.get());
+      break;
+    case GST_EVENT_CAPS: {
+      GstCaps *caps = nullptr;
+      GstVideoInfo info;
+      gst_event_parse_caps(event.get(), &caps);
+      if (!link || !gst_video_info_from_caps(&info, caps)) break;
+      const auto size = fitted(info.width, info.height, static_cast<int>(settings_.offload_size));
+      link->set_caps(size.width, size.height);
+      break;
+    }
+    case GST_EVENT_SEGMENT:
+      gst_event_copy_segment(event.get(), &segment_);
+      text_.set_arrival(!stamps_content());
+      // The offload pad first, since what is behind the text pad may block until it is prerolled.
+      if (link) link->set_segment(segment_);
+      text_.set_segment(segment_);
+      break;
+    case GST_EVENT_GAP: forward_gap(event.get()); break;
+    case GST_EVENT_EOS: forward_eos(); break;
+    default:
+      if (!gst_event_has_name(event.get(), kWake)) break;  // tags and the like are about the video
+      take_cloud_answers();
+      // In question mode a fresh picture is on its way; otherwise the window is as fresh as it gets.
+      if (settings_.answer_on != AnswerOn::question && current_) answer_waiting_questions(stop_token());
+      break;
+  }
+}
+
+void LocalRun::forward_gap(GstEvent *event) {
+  FrameTime time;
+  GstClockTime duration = 0;
+  gst_event_parse_gap(event, &time.pts, &duration);
+  time.duration = GST_CLOCK_TIME_IS_VALID(duration) ? duration : 0;
+  const auto running = gst_segment_to_running_time(&segment_, GST_FORMAT_TIME, time.pts);
+  time.running = GST_CLOCK_TIME_IS_VALID(running) ? running : 0;
+  pass(time);
+}
+
+void LocalRun::pass(const FrameTime &time) {
+  if (const auto link = offload()) link->pass(time.pts, time.duration);
+  if (settings_.on_unchanged == OnUnchanged::repeat && standing_) {
+    text_.repeat(*standing_, time);
+  } else {
+    text_.pass(time);
+  }
+}
+
+void LocalRun::forward_eos() {
+  if (current_) answer_waiting_questions(stop_token());
+  std::size_t unanswered = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    unanswered = questions_.size();
+    questions_.clear();
+  }
+  if (unanswered)
+    warn(std::to_string(unanswered) + " question(s) were not answered",
+         {StatusKind::invalid_argument, "the stream ended before a picture came"});
+  if (const auto link = offload()) {
+    link->end();
+    const auto until = Clock::now() + Duration(static_cast<std::int64_t>(settings_.drain_timeout));
+    while (link->wait(until)) take_cloud_answers();
+    if (const auto left = link->awaited())
+      warn(std::to_string(left) +
+               " cloud answer(s) did not come within drain-timeout; the local answers stand",
+           {StatusKind::timed_out, "raise drain-timeout or check the link"});
+  }
+  text_.end();
+}
+
+// --- out ------------------------------------------------------------------------------------------------
+
+void LocalRun::publish(const Answer &answer) {
+  {
+    const std::lock_guard lock(mutex_);
+    counters_.count(answer);
+  }
+  GstStructure *structure = answer_structure(answer);
+  g_signal_emit_by_name(pads_.element, "answer", structure);
+  gst_element_post_message(pads_.element, gst_message_new_element(GST_OBJECT(pads_.element), structure));
+}
+
+void LocalRun::tell_load(Duration busy) {
+  busy_ += busy;
+  const auto now = Clock::now();
+  const auto window = now - load_window_;
+  if (window < kLoadWindow) return;
+  const double utilisation = std::min(1.0, to_seconds(busy_) / to_seconds(window));
+  gst_pad_push_event(pads_.sink, new_load({utilisation, static_cast<unsigned>(queue_.level())}));
+  load_window_ = now;
+  busy_ = {};
+}
+
+void LocalRun::wake() {
+  queue_.push_event(
+      EventPtr(gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, gst_structure_new_empty(kWake))));
+}
+
+}  // namespace saccade::gst
