@@ -7,7 +7,7 @@ require_supported_system() {
   [[ ! -r $release ]] || source "$release"
   [[ $ID == debian && $VERSION_ID == 12 ]] && return
   [[ ${SACCADE_ANY_OS:-0} == 1 ]] && { say "${PRETTY_NAME:-this system} is not Debian 12; trying, since SACCADE_ANY_OS=1"; return; }
-  fail "this set-up knows Debian 12, and this is ${PRETTY_NAME:-an unknown system}. SACCADE_ANY_OS=1 tries nevertheless; README.md names what to install by hand."
+  fail "this set-up knows Debian 12, and this is ${PRETTY_NAME:-an unknown system}. SACCADE_ANY_OS=1 tries nevertheless; samples/setup/packages.sh lists what to install by hand, and why."
 }
 
 # require_space FOLDER MEGABYTES PURPOSE: ends with a sentence when the file system has less room than that.
