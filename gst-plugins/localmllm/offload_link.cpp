@@ -29,7 +29,7 @@ void OffloadLink::start_stream(GstEvent *upstream_start) {
 }
 
 void OffloadLink::set_segment(const GstSegment &segment) {
-  if (!started_) start_stream(nullptr);
+  if (!width_) return;  // the pad was requested after the caps had passed: send() makes up for both, in order
   gst_pad_push_event(pad_, gst_event_new_segment(&segment));
   gst_pad_push_event(pad_, gst_event_new_gap(segment.start, 0));
   has_segment_ = true;

@@ -58,7 +58,7 @@ class Mind {
     gst_element_set_bus(element_.get(), bus_.get());
     harness_.reset(gst_harness_new_with_element(element_.get(), "sink", "src"));
     gst_harness_set_live(harness_.get(), live);
-    gst_harness_set_src_caps_str(harness_.get(), caps);
+    if (caps) begin(caps);
   }
   ~Mind() {
     harness_.reset();
@@ -70,6 +70,9 @@ class Mind {
 
   GstHarness *harness() { return harness_.get(); }
   GstElement *element() { return element_.get(); }
+
+  // Only for a Mind that was made without caps: the stream starts here.
+  void begin(const char *caps = kCaps) { gst_harness_set_src_caps_str(harness(), caps); }
 
   GstFlowReturn push(BufferPtr buffer) { return gst_harness_push(harness(), buffer.release()); }
   void end() { gst_harness_push_event(harness(), gst_event_new_eos()); }
@@ -422,8 +425,9 @@ CloudAnswer saying(const char *text) {
 
 // MSAO's second half: the draft goes out at once, the cloud's word comes after and names what it corrects.
 TEST(LocalMllm, ACloudAnswerCorrectsTheDraft) {
-  Mind mind("route-policy=cloud,offload-size=32");
+  Mind mind("route-policy=cloud,offload-size=32", false, nullptr);
   Cloud cloud(mind, saying("dusk"));
+  mind.begin();
   mind.push(picture(1));
   const auto texts = mind.finish();
   ASSERT_EQ(texts.size(), 2U);
@@ -445,6 +449,18 @@ TEST(LocalMllm, ACloudAnswerCorrectsTheDraft) {
   EXPECT_TRUE(seen.segment->final);
   EXPECT_EQ(seen.bytes, 32U * 24U * 3U);
   EXPECT_TRUE(seen.prerolled);
+}
+
+// A pad that is requested while the stream runs has missed its start, and must get it before its first
+// picture.
+TEST(LocalMllm, TheOffloadPadMayComeLate) {
+  Mind mind("route-policy=cloud");
+  mind.push(picture(1));
+  mind.message(GST_MESSAGE_ELEMENT);
+  Cloud cloud(mind, saying("dusk"));
+  mind.push(picture(2));
+  EXPECT_EQ(mind.finish().size(), 3U);
+  EXPECT_TRUE(cloud.seen().segment.has_value());
 }
 
 // With the cloud down the local answer stands, and somebody is told.
