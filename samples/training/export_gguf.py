@@ -9,36 +9,16 @@ embeddings stay f32, the patch convolution f16.
 
 import argparse
 import os
-import sys
 
 import numpy as np
 import torch
 
+from gguf_parts import SMOLVLM_TEMPLATE, import_gguf
 from model import Config, EdgeModel
 from samples import CLASSES
 from tokenizer import BOS, EOS, PAD, SPECIALS, Tokenizer
 
 NAME = "saccade-edge"
-# What llama.cpp's fixed list knows as "smolvlm", written out for those who render Jinja.
-CHAT_TEMPLATE = (
-    "<|im_start|>{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] }}{{ '\\n\\n' }}"
-    "{% else %}{{ 'User: ' if message['role'] == 'user' else 'Assistant: ' }}"
-    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}"
-    "{% else %}{{ '<image>' }}{% endif %}{% endfor %}{% endif %}"
-    "<end_of_utterance>{{ '\\n' }}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}")
-
-
-def import_gguf():
-    source = os.environ.get("SACCADE_LLAMA_SOURCE")
-    if source:
-        sys.path.insert(0, os.path.join(source, "gguf-py"))
-    try:
-        import gguf
-    except ImportError:
-        sys.exit("export_gguf: the Python package gguf is missing. Set SACCADE_LLAMA_SOURCE to a llama.cpp source tree.")
-    return gguf
 
 
 class TensorWriter:
@@ -88,7 +68,7 @@ def write_text(gguf, path, model, tokenizer, matrix_type):
     w.add_pad_token_id(tokenizer.id_of[PAD])
     w.add_add_bos_token(False)   # the template writes it
     w.add_add_eos_token(False)
-    w.add_chat_template(CHAT_TEMPLATE)
+    w.add_chat_template(SMOLVLM_TEMPLATE)
 
     t = TensorWriter(gguf, w, matrix_type)
     t.matrix_of("token_embd.weight", text.embed.weight)   # no output.weight: llama.cpp ties them

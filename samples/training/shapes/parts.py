@@ -1,0 +1,216 @@
+"""The parts that the families are put together from: a decoder, a vision transformer, and their tensors."""
+
+import dataclasses
+from typing import Callable, NamedTuple
+
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
+
+
+class Tensor(NamedTuple):
+    """A tensor of a file. `shape` as NumPy has it: (out, in) for a matrix.
+
+    `use` says what it is, and so its type and its random values:
+      matrix     quantised; 1 / sqrt(in) wide, which keeps activations at unit size
+      embedding  a matrix with one row per token
+      output     a matrix with one row per token, whose rows of tokens that no answer may have are small;
+                 also an embedding that is the output at once
+      half       a matrix that is f16 whatever the type
+      conv       patch convolution
+      exact      f32, random
+      ones, zeros, bias   f32
+    """
+    name: str
+    shape: tuple
+    use: str
+    counted: bool = True   # among the published parameters; not so for tables that follow from others
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoder:
+    """A language model as llama.cpp's `arch` reads it."""
+    arch: str
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    ff: int
+    vocab: int
+    context: int
+    rope_base: float
+    eps: float
+    tied: bool                 # the embedding is the output, too
+    qkv_bias: bool = False
+    gemma_norms: bool = False  # of q and k, and after attention and feed-forward
+
+    def tensors(self):
+        yield Tensor("token_embd.weight", (self.vocab, self.width), "output" if self.tied else "embedding")
+        yield Tensor("output_norm.weight", (self.width,), "ones")
+        if not self.tied:
+            yield Tensor("output.weight", (self.vocab, self.width), "output")
+        for k in range(self.layers):
+            yield from self._layer("blk.%d." % k)
+
+    def _layer(self, blk):
+        yield Tensor(blk + "attn_norm.weight", (self.width,), "ones")
+        for part, heads in (("q", self.heads), ("k", self.kv_heads), ("v", self.kv_heads)):
+            yield Tensor(blk + "attn_%s.weight" % part, (heads * self.head_dim, self.width), "matrix")
+            if self.qkv_bias:
+                yield Tensor(blk + "attn_%s.bias" % part, (heads * self.head_dim,), "bias")
+        yield Tensor(blk + "attn_output.weight", (self.width, self.heads * self.head_dim), "matrix")
+        if self.gemma_norms:
+            yield Tensor(blk + "attn_q_norm.weight", (self.head_dim,), "ones")
+            yield Tensor(blk + "attn_k_norm.weight", (self.head_dim,), "ones")
+            yield Tensor(blk + "post_attention_norm.weight", (self.width,), "ones")
+            yield Tensor(blk + "post_ffw_norm.weight", (self.width,), "ones")
+        yield Tensor(blk + "ffn_norm.weight", (self.width,), "ones")
+        yield Tensor(blk + "ffn_gate.weight", (self.ff, self.width), "matrix")
+        yield Tensor(blk + "ffn_up.weight", (self.ff, self.width), "matrix")
+        yield Tensor(blk + "ffn_down.weight", (self.width, self.ff), "matrix")
+
+    def describe(self, w):
+        w.add_block_count(self.layers)
+        w.add_context_length(self.context)
+        w.add_embedding_length(self.width)
+        w.add_feed_forward_length(self.ff)
+        w.add_head_count(self.heads)
+        w.add_head_count_kv(self.kv_heads)
+        w.add_layer_norm_rms_eps(self.eps)
+        w.add_key_length(self.head_dim)
+        w.add_value_length(self.head_dim)
+        w.add_rope_dimension_count(self.head_dim)
+        w.add_rope_freq_base(self.rope_base)
+        w.add_vocab_size(self.vocab)
+
+
+@dataclasses.dataclass(frozen=True)
+class Vit:
+    """A vision transformer as libmtmd reads it."""
+    layers: int
+    width: int
+    heads: int
+    ff: int
+    image: int           # pixels a side
+    patch: int           # pixels a side
+    eps: float
+    positions: int = 0   # rows of the learned table; 0 = rotary positions
+    convolutions: int = 1
+    class_token: bool = False
+    layer_scale: bool = False
+    post_norm: bool = True
+    patch_bias: bool = True
+    gelu: bool = True    # else the quick approximation
+    mean: tuple = HALF
+    std: tuple = HALF
+
+    def tensors(self):
+        for k in range(self.convolutions):
+            name = "v.patch_embd.weight" + (".%d" % k if k else "")
+            yield Tensor(name, (self.width, 3, self.patch, self.patch), "conv")
+        if self.patch_bias:
+            yield Tensor("v.patch_embd.bias", (self.width,), "bias")
+        if self.class_token:
+            yield Tensor("v.class_embd", (self.width,), "exact")
+        if self.positions:
+            yield Tensor("v.position_embd.weight", (self.positions, self.width), "exact")
+        if self.post_norm:
+            yield from norm("v.post_ln", self.width)
+        for k in range(self.layers):
+            yield from self._layer("v.blk.%d." % k)
+
+    def _layer(self, blk):
+        yield from norm(blk + "ln1", self.width)
+        for part in ("attn_q", "attn_k", "attn_v", "attn_out"):
+            yield from linear(blk + part, self.width, self.width)
+        yield from norm(blk + "ln2", self.width)
+        yield from linear(blk + "ffn_up", self.width, self.ff)
+        yield from linear(blk + "ffn_down", self.ff, self.width)
+        if self.layer_scale:
+            yield Tensor(blk + "ls1.weight", (self.width,), "ones")
+            yield Tensor(blk + "ls2.weight", (self.width,), "ones")
+
+    def describe(self, w):
+        w.add_clip_has_vision_encoder(True)
+        w.add_vision_image_size(self.image)
+        w.add_vision_patch_size(self.patch)
+        w.add_vision_embedding_length(self.width)
+        w.add_vision_feed_forward_length(self.ff)
+        w.add_vision_block_count(self.layers)
+        w.add_vision_head_count(self.heads)
+        w.add_vision_attention_layernorm_eps(self.eps)
+        w.add_vision_image_mean(list(self.mean))
+        w.add_vision_image_std(list(self.std))
+        if self.gelu:
+            w.add_vision_use_gelu(True)
+
+
+def norm(name, width):
+    yield Tensor(name + ".weight", (width,), "ones")
+    yield Tensor(name + ".bias", (width,), "zeros")
+
+
+def linear(name, inputs, outputs):
+    yield Tensor(name + ".weight", (outputs, inputs), "matrix")
+    yield Tensor(name + ".bias", (outputs,), "bias")
+
+
+@dataclasses.dataclass(frozen=True)
+class Words:
+    """How the family's tokenizer is read, its special tokens, and its chat template."""
+    specials: tuple
+    eos: str
+    pad: str
+    template: str
+    bos: str = ""
+    pre: str = ""         # of a byte-level BPE; empty = SentencePiece
+    add_bos: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A pair: language model, vision transformer, and the projector between them."""
+    name: str
+    title: str
+    parameters: int       # as published
+    text: Decoder
+    vision: Vit
+    words: Words
+    projector: Callable          # (text, vision) -> the projector's tensors
+    describe_text: Callable      # (writer, gguf) -> None: what only this family's text file says
+    describe_vision: Callable    # (writer, gguf) -> None
+    tiny: Callable               # (family) -> the same family, small
+
+    def vision_tensors(self):
+        yield from self.vision.tensors()
+        yield from self.projector(self.text, self.vision)
+
+
+def nothing_more(_writer, _gguf):
+    """For a family whose text file needs no more than the decoder's own description."""
+
+
+CHATML_TEMPLATE = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}")
+QWEN_SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>",
+                 "<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>",
+                 "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
+
+
+def qwen_words(*more):
+    return Words(QWEN_SPECIALS + more, eos="<|im_end|>", pad="<|endoftext|>", bos="<|endoftext|>", pre="qwen2",
+                 template=CHATML_TEMPLATE)
+
+
+def small_decoder(text, **changes):
+    """The same architecture with two layers and a width of 64; the vocabulary is as large as it must be."""
+    small = dict(layers=2, width=64, heads=2, kv_heads=1, head_dim=32, ff=128, vocab=0, context=4096)
+    return dataclasses.replace(text, **{**small, **changes})
+
+
+def small_vit(vision, **changes):
+    """The same architecture with two layers, a width of 64, and 8 x 8 patches of 8 x 8 pixels."""
+    small = dict(layers=2, width=64, heads=2, ff=128, image=64, patch=8)
+    return dataclasses.replace(vision, **{**small, **changes})
