@@ -3,6 +3,8 @@
 #
 #   provide_llama.sh libraries [CMAKE OPTION...]   libllama, libmtmd, ggml
 #   provide_llama.sh tools [CMAKE OPTION...]       the same and llama-mtmd-cli, which only tests need
+#   provide_llama.sh python                        prints a folder that holds gguf-py, which writes GGUF files;
+#                                                  builds nothing
 #   provide_llama.sh at-hand libraries|tools [CMAKE OPTION...]
 #                                                  builds nothing; true when nothing need be fetched for that
 #
@@ -124,12 +126,30 @@ installed() {
   return 1
 }
 
-usage() { sed -n '2,13p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
+# provide_python: gguf-py of the same release is in the cache.
+provide_python() {
+  local found=$cache/llama-$release.python source=$cache/llama-$release.python-source
+  [[ -n ${SACCADE_LLAMA_SOURCE:-} ]] && { echo "$SACCADE_LLAMA_SOURCE"; return; }
+  if [[ ! -e $found ]]; then
+    mkdir -p "$cache" 2>/dev/null || fail "cannot create the cache folder $cache. Set SACCADE_CACHE to one that can be written."
+    exec 9>"$cache/lock"; flock 9
+    if [[ ! -e $found ]]; then
+      unpack_source "$source"
+      rm -rf "$found.new" && mkdir -p "$found.new"
+      cp -a "$source/gguf-py" "$source/LICENSE" "$found.new/" && mv "$found.new" "$found"
+      rm -rf "$source"
+    fi
+  fi
+  echo "$found"
+}
+
+usage() { sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
 
 ask_only=0
 [[ ${1:-} == at-hand ]] && { ask_only=1; shift; }
-[[ ${1:-} == libraries || ${1:-} == tools ]] || usage
+[[ ${1:-} == libraries || ${1:-} == tools || ${1:-} == python ]] || usage
 readonly wanted=$1 archive=$cache/${package/@/-}.tgz; shift
+[[ $wanted == python ]] && { ((ask_only)) && usage; provide_python; exit; }
 if ((ask_only)); then
   [[ -n ${SACCADE_LLAMA_SOURCE:-} || -e $archive ]] && exit 0
   [[ $wanted == libraries ]] && installed && exit 0

@@ -43,7 +43,7 @@ struct Answer {
   AnswerTimings timings;
   int visual_tokens_seen = 0;
   int visual_tokens_kept = 0;
-  bool truncated = false;                   // stopped at max-tokens, not at the model's own end
+  bool truncated = false;                   // stopped at max-tokens or the end of the context, not by itself
   std::optional<std::uint64_t> supersedes;  // id of the earlier answer that this one corrects
 };
 

@@ -24,12 +24,15 @@ Result<std::unique_ptr<KvCache>> KvCache::create(std::shared_ptr<ModelPair> pair
   std::unique_ptr<KvCache> cache(new KvCache());
   auto parameters = llama_context_default_params();
   const int trained = llama_model_n_ctx_train(model);
-  parameters.n_ctx = static_cast<std::uint32_t>(trained > 0 ? std::min(max_context, trained) : max_context);
+  cache->limit_ = trained > 0 ? std::min(max_context, trained) : max_context;
+  parameters.n_ctx = static_cast<std::uint32_t>(cache->limit_);
   // A picture under non-causal attention must fit into one batch; llama.cpp aborts on larger ones.
   parameters.n_batch = parameters.n_ctx;
   parameters.n_ubatch =
       mtmd_decode_use_non_causal(pair->impl().vision.get(), nullptr) ? parameters.n_ctx : kPrefillSlice;
   parameters.n_seq_max = 1;
+  // Logits of the last token only. Room for those of a whole batch is gigabytes with a large vocabulary.
+  parameters.n_outputs_max = 1;
   parameters.n_threads = pair->threads();
   parameters.n_threads_batch = parameters.n_threads;
   parameters.swa_full = true;  // without it a sliding window could not be rolled back to a kept start
@@ -41,6 +44,7 @@ Result<std::unique_ptr<KvCache>> KvCache::create(std::shared_ptr<ModelPair> pair
     return Status{StatusKind::exhausted, "cannot make a context of " + std::to_string(parameters.n_ctx) +
                                              " tokens for \"" + pair->files().text +
                                              "\": too little memory? Lower max-context."};
+  cache->slice_ = std::min<std::size_t>(kPrefillSlice, llama_n_ubatch(cache->context_.get()));
   cache->mrope_ = mtmd_decode_use_mrope(pair->impl().vision.get());
   cache->pair_ = std::move(pair);
   return cache;
@@ -102,10 +106,10 @@ Status KvCache::read_text(std::span<const std::int32_t> tokens, bool want_logits
   if (static_cast<int>(tokens.size()) > room())
     return {StatusKind::exhausted,
             "the prompt does not fit: " + std::to_string(cells_ + static_cast<int>(tokens.size())) +
-                " tokens, and max-context is " + std::to_string(llama_n_ctx(context_.get()))};
+                " tokens, and max-context is " + std::to_string(limit_)};
   std::vector<llama_token> slice;
   while (!tokens.empty()) {
-    const auto count = std::min<std::size_t>(tokens.size(), kPrefillSlice);
+    const auto count = std::min(tokens.size(), slice_);
     slice.assign(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(count));
     tokens = tokens.subspan(count);
     std::vector<llama_pos> positions(count * (mrope_ ? 4 : 1), 0);
@@ -141,11 +145,10 @@ Status KvCache::read_picture(const TokenSet &tokens) {
                 " numbers each, the model takes " +
                 std::to_string(llama_model_n_embd_inp(pair_->impl().text.get())) +
                 ": they were made by another model's projector"};
-  if (tokens.count() > room())
-    return {StatusKind::exhausted,
-            "the pictures do not fit: max-context is " + std::to_string(llama_n_ctx(context_.get()))};
   const bool non_causal = mtmd_decode_use_non_causal(pair_->impl().vision.get(), nullptr);
-  const std::size_t slice = non_causal ? count : kPrefillSlice;
+  if (tokens.count() > room() || (non_causal && count > llama_n_ubatch(context_.get())))
+    return {StatusKind::exhausted, "the pictures do not fit: max-context is " + std::to_string(limit_)};
+  const std::size_t slice = non_causal ? count : slice_;
   if (non_causal) llama_set_causal_attn(context_.get(), false);
   Status status;
   for (std::size_t first = 0; first < count && status.ok(); first += slice) {
@@ -203,6 +206,6 @@ void KvCache::forget_everything() {
   cells_ = 0;
 }
 
-int KvCache::room() const { return static_cast<int>(llama_n_ctx(context_.get())) - cells_; }
+int KvCache::room() const { return limit_ - cells_; }
 
 }  // namespace saccade

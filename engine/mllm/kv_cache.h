@@ -43,7 +43,9 @@ class KvCache {
 
   std::shared_ptr<ModelPair> pair_;
   LlamaContextHandle context_;
-  std::stop_token stop_;  // of the read under way; llama.cpp itself asks it while it computes
+  std::stop_token stop_;   // of the read under way; llama.cpp itself asks it while it computes
+  std::size_t slice_ = 1;  // tokens that are read at once
+  int limit_ = 0;          // tokens that may be held; llama.cpp rounds it up for itself
   bool mrope_ = false;
   std::vector<Stretch> held_;    // what the cache holds, stretch by stretch
   std::vector<llama_pos> ends_;  // position after each held stretch

@@ -133,7 +133,12 @@ Status Session::Impl::generate(Answer &answer, std::stop_token stop, const Token
       answer.truncated = true;
       break;
     }
-    if (auto status = cache->read_token(choice.token, stop); !status.ok()) return status;
+    const auto status = cache->read_token(choice.token, stop);
+    if (status.kind() == StatusKind::exhausted) {  // what was said so far is still an answer
+      answer.truncated = true;
+      break;
+    }
+    if (!status.ok()) return status;
   }
   answer.text = without_surrounding_space(text);
   return {};

@@ -1,0 +1,349 @@
+// Tiny pairs of every family against plain libmtmd: the same prompt must give the same tokens, and what a
+// session keeps in its cache must never show.
+//
+// The pairs are made by samples/training/random_model.py; SACCADE_TINY_PAIRS names their folder.
+#include <gtest/gtest.h>
+#include <llama.h>
+#include <mtmd-helper.h>
+#include <mtmd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mllm/segment_answerer.h"
+#include "mllm/session.h"
+
+namespace saccade {
+namespace {
+
+constexpr int kMaxTokens = 12;
+constexpr int kContext = 4096;
+constexpr const char *kQuestion = "What colour is the car?";
+constexpr const char *kOther = "Describe what you see.";
+
+template <auto free_function>
+struct Freed {
+  template <typename T>
+  void operator()(T *p) const {
+    free_function(p);
+  }
+};
+
+// Smooth colours that differ from seed to seed.
+Image picture(int width, int height, int seed) {
+  Image image{width, height, {}};
+  image.rgb.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x)
+      for (int c = 0; c < 3; ++c) {
+        const double wave = std::sin(0.05 * x * (c + 1) + seed) + std::sin(0.04 * y * (3 - c) + 2.0 * seed);
+        image.rgb.push_back(static_cast<std::uint8_t>(127.5 + 60 * wave));
+      }
+  return image;
+}
+
+// What was said, and how sure the model was of each token.
+struct Said {
+  std::string text;
+  std::vector<float> log_probabilities;
+};
+
+void expect_same(const Said &ours, const Said &theirs) {
+  EXPECT_EQ(ours.text, theirs.text);
+  ASSERT_EQ(ours.log_probabilities.size(), theirs.log_probabilities.size());
+  for (std::size_t i = 0; i < theirs.log_probabilities.size(); ++i)
+    EXPECT_NEAR(ours.log_probabilities[i], theirs.log_probabilities[i], 0.01F) << "token " << i;
+}
+
+// A program of llama.cpp in small: nothing of the engine is used.
+class PlainLibmtmd {
+ public:
+  explicit PlainLibmtmd(const ModelFiles &files) {
+    mtmd_helper_log_set([](ggml_log_level, const char *, void *) {}, nullptr);
+    model_.reset(llama_model_load_from_file(files.text.c_str(), llama_model_default_params()));
+    auto parameters = mtmd_context_params_default();
+    parameters.print_timings = false;
+    parameters.warmup = false;
+    parameters.n_threads = 1;
+    vision_.reset(mtmd_init_from_file(files.mmproj.c_str(), model_.get(), parameters));
+  }
+
+  Said answer(const std::string &question, const std::vector<Image> &images) const {
+    auto parameters = llama_context_default_params();
+    parameters.n_ctx = kContext;
+    parameters.n_threads = parameters.n_threads_batch = 1;
+    const std::unique_ptr<llama_context, Freed<llama_free>> context(
+        llama_init_from_model(model_.get(), parameters));
+    const auto chunks = cut(conversation(question, images.size()), images);
+    llama_pos past = 0;
+    EXPECT_EQ(mtmd_helper_eval_chunks(vision_.get(), context.get(), chunks.get(), 0, 0, 512, true, &past), 0);
+    return generate(context.get(), past);
+  }
+
+ private:
+  using Chunks = std::unique_ptr<mtmd_input_chunks, Freed<mtmd_input_chunks_free>>;
+  using Bitmap = std::unique_ptr<mtmd_bitmap, Freed<mtmd_bitmap_free>>;
+
+  std::string conversation(const std::string &question, std::size_t images) const {
+    std::string content;
+    for (std::size_t i = 0; i < images; ++i) content += mtmd_default_marker();
+    content += question;
+    const llama_chat_message message{"user", content.c_str()};
+    std::string text(4096, '\0');
+    const auto length =
+        llama_chat_apply_template(llama_model_chat_template(model_.get(), nullptr), &message, 1, true,
+                                  text.data(), static_cast<std::int32_t>(text.size()));
+    text.resize(static_cast<std::size_t>(std::max(length, 0)));
+    return text;
+  }
+
+  Chunks cut(const std::string &text, const std::vector<Image> &images) const {
+    std::vector<Bitmap> bitmaps;
+    std::vector<const mtmd_bitmap *> pointers;
+    for (const auto &image : images) {
+      bitmaps.emplace_back(mtmd_bitmap_init(static_cast<std::uint32_t>(image.width),
+                                            static_cast<std::uint32_t>(image.height), image.rgb.data()));
+      pointers.push_back(bitmaps.back().get());
+    }
+    mtmd_input_text input{};
+    input.text = text.data();
+    input.text_len = text.size();
+    input.add_special = true;
+    input.parse_special = true;
+    Chunks chunks(mtmd_input_chunks_init());
+    EXPECT_EQ(mtmd_tokenize(vision_.get(), chunks.get(), &input, pointers.data(), pointers.size()), 0);
+    return chunks;
+  }
+
+  Said generate(llama_context *context, llama_pos past) const {
+    Said said;
+    const auto *vocabulary = llama_model_get_vocab(model_.get());
+    const auto count = llama_vocab_n_tokens(vocabulary);
+    for (int i = 0; i < kMaxTokens; ++i) {
+      const float *logits = llama_get_logits_ith(context, -1);
+      auto best = static_cast<llama_token>(std::max_element(logits, logits + count) - logits);
+      double sum = 0;
+      for (int k = 0; k < count; ++k) sum += std::exp(static_cast<double>(logits[k] - logits[best]));
+      said.log_probabilities.push_back(static_cast<float>(-std::log(sum)));
+      char piece[64];
+      const auto length = llama_token_to_piece(vocabulary, best, piece, sizeof piece, 0, false);
+      said.text.append(piece, static_cast<std::size_t>(std::max(length, 0)));
+      auto batch = llama_batch_get_one(&best, 1);
+      std::vector<llama_pos> positions(4, past);  // M-RoPE: t, y, x alike, and the fourth row is zero
+      positions[3] = 0;
+      batch.pos = positions.data();
+      EXPECT_EQ(llama_decode(context, batch), 0);
+      ++past;
+    }
+    return said;
+  }
+
+  std::unique_ptr<llama_model, Freed<llama_model_free>> model_;
+  std::unique_ptr<mtmd_context, Freed<mtmd_free>> vision_;
+};
+
+class RandomPairs : public testing::TestWithParam<const char *> {
+ protected:
+  void SetUp() override {
+    const char *folder = std::getenv("SACCADE_TINY_PAIRS");
+    const std::string stem = (folder ? std::string(folder) : "tiny-pairs") + "/tiny-" + GetParam();
+    files_ = {stem + "-text.gguf", stem + "-mmproj.gguf", 1};
+    if (!std::filesystem::exists(files_.mmproj))
+      GTEST_SKIP() << files_.mmproj << " is not there. Make it: SACCADE_LLAMA_SOURCE=a llama.cpp source tree "
+                   << "python3 samples/training/random_model.py all --tiny --out "
+                   << (folder ? folder : "tiny-pairs");
+    auto pair = ModelPair::open(files_);
+    ASSERT_TRUE(pair.ok()) << pair.status().message();
+    pair_ = pair.value();
+    auto encoder = make_encoder(pair_);
+    ASSERT_TRUE(encoder.ok()) << encoder.status().message();
+    encoder_ = std::move(encoder).value();
+  }
+
+  std::unique_ptr<Session> session(int max_context = kContext) const {
+    SessionOptions options;
+    options.max_context = max_context;
+    options.max_tokens = kMaxTokens;
+    auto session = Session::create(pair_, options);
+    EXPECT_TRUE(session.ok()) << session.status().message();
+    return std::move(session).value();
+  }
+
+  static Said ask(Session &session, const std::string &question, const std::vector<EncodedImage> &images) {
+    Said said;
+    const auto answer =
+        session.ask(question, images, {}, [&said](std::string_view piece) { said.text += piece; });
+    EXPECT_TRUE(answer.ok()) << answer.status().message();
+    if (answer.ok()) said.log_probabilities = answer.value().token_log_probabilities;
+    return said;
+  }
+
+  EncodedImage tiles(const Image &image) const {
+    auto encoded = encoder_->encode_tiles(image.view(), {});
+    EXPECT_TRUE(encoded.ok()) << encoded.status().message();
+    return std::move(encoded).value();
+  }
+  SharedTokens tokens(int seed) const {
+    auto encoded =
+        encoder_->encode(picture(encoder_->input().width, encoder_->input().height, seed).view(), {}, {});
+    EXPECT_TRUE(encoded.ok()) << encoded.status().message();
+    return encoded.value();
+  }
+  EncodedImage overview(int seed) const { return encoder_->overview(tokens(seed)); }
+
+  ModelFiles files_;
+  std::shared_ptr<ModelPair> pair_;
+  std::unique_ptr<VisionEncoder> encoder_;
+};
+
+// If this fails, a family's prompt, positions or attention differ from what its model was made for.
+TEST_P(RandomPairs, OnePictureIsReadAsPlainLibmtmdReadsIt) {
+  const PlainLibmtmd plain(files_);
+  const std::pair<int, int> sizes[] = {{64, 64}, {320, 240}, {120, 200}};
+  for (const auto &[width, height] : sizes) {
+    SCOPED_TRACE(std::to_string(width) + " x " + std::to_string(height));
+    const auto image = picture(width, height, 1);
+    expect_same(ask(*session(), kQuestion, {tiles(image)}), plain.answer(kQuestion, {image}));
+  }
+}
+
+// If this fails, several pictures in one prompt stand at wrong positions, or see each other wrongly.
+TEST_P(RandomPairs, ThreePicturesAreReadAsPlainLibmtmdReadsThem) {
+  const PlainLibmtmd plain(files_);
+  const std::vector<Image> images{picture(64, 64, 1), picture(96, 64, 2), picture(64, 64, 3)};
+  expect_same(ask(*session(), kOther, {tiles(images[0]), tiles(images[1]), tiles(images[2])}),
+              plain.answer(kOther, images));
+}
+
+// If this fails, the overview is not what the family calls the whole picture, or is announced wrongly.
+// Idefics3 is another matter: stock programs always add tiles.
+TEST_P(RandomPairs, TheOverviewIsWhatPlainLibmtmdMakesOfASmallPicture) {
+  if (std::string(GetParam()).starts_with("smolvlm")) GTEST_SKIP() << "stock programs always add tiles";
+  const PlainLibmtmd plain(files_);
+  const auto input = encoder_->input();
+  expect_same(ask(*session(), kQuestion, {overview(1), overview(2)}),
+              plain.answer(kQuestion,
+                           {picture(input.width, input.height, 1), picture(input.width, input.height, 2)}));
+}
+
+// If this fails, an answer comes from words alone.
+TEST_P(RandomPairs, PicturesMatter) {
+  const auto one = ask(*session(), kQuestion, {overview(1)});
+  const auto two = ask(*session(), kQuestion, {overview(2)});
+  EXPECT_NE(one.log_probabilities, two.log_probabilities);
+}
+
+// If this fails, what was kept of an earlier prompt is not what the new prompt starts with.
+TEST_P(RandomPairs, AKeptStartAnswersAsAFreshSessionDoes) {
+  const std::vector<EncodedImage> seen{overview(1), overview(2), overview(3), overview(4)};
+  struct Asked {
+    const char *question;
+    std::size_t first, last;
+  };
+  // The same pictures again, one more, the window slid on, back to an earlier one, and a single picture.
+  const Asked asked[] = {{kQuestion, 0, 2}, {kOther, 0, 2},    {kQuestion, 0, 3}, {kQuestion, 1, 4},
+                         {kOther, 1, 4},    {kQuestion, 0, 1}, {kQuestion, 0, 4}};
+  const auto kept = session();
+  for (const auto &turn : asked) {
+    SCOPED_TRACE(std::string(turn.question) + " about " + std::to_string(turn.first) + " to " +
+                 std::to_string(turn.last));
+    const std::vector<EncodedImage> images(seen.begin() + static_cast<std::ptrdiff_t>(turn.first),
+                                           seen.begin() + static_cast<std::ptrdiff_t>(turn.last));
+    expect_same(ask(*kept, turn.question, images), ask(*session(), turn.question, images));
+  }
+}
+
+// If this fails, a picture of which a compressor dropped tokens cannot be read, or is read wrongly the second
+// time.
+TEST_P(RandomPairs, PicturesWithFewerTokensAreReadToo) {
+  const auto whole = tokens(1);
+  auto fewer = std::make_shared<TokenSet>();
+  fewer->dimension = whole->dimension;
+  fewer->grid = whole->grid;
+  fewer->seen = whole->seen;
+  for (int i = 0; i < whole->count(); ++i) {
+    if (i % 3 == 1) continue;
+    fewer->values.insert(fewer->values.end(), whole->row(i).begin(), whole->row(i).end());
+    fewer->positions.push_back(whole->positions[static_cast<std::size_t>(i)]);
+    fewer->weights.push_back(1);
+  }
+  const std::vector<EncodedImage> images{encoder_->overview(fewer), overview(2)};
+  const auto kept = session();
+  const auto first = ask(*kept, kQuestion, images);
+  ask(*kept, kOther, images);
+  expect_same(ask(*kept, kQuestion, images), first);
+  EXPECT_NE(first.log_probabilities,
+            ask(*session(), kQuestion, {overview(1), overview(2)}).log_probabilities);
+}
+
+// If this fails, the process aborts: llama.cpp does so when a batch or a picture does not fit.
+TEST_P(RandomPairs, AContextThatIsTooSmallIsASentence) {
+  const std::vector<EncodedImage> images{overview(1), overview(2), tiles(picture(320, 240, 3))};
+  bool refused = false;
+  for (const int size : {1, 8, 15, 16, 17, 24, 40, 57, 64, 100, 128, 200, 255, 256, 257, 300, 512}) {
+    SCOPED_TRACE(size);
+    const auto small = session(size);
+    for (std::size_t count = 1; count <= images.size(); ++count) {
+      const auto answer = small->ask(kQuestion, std::span(images).first(count), {});
+      if (answer.ok()) continue;
+      refused = true;
+      EXPECT_EQ(answer.status().kind(), StatusKind::exhausted) << answer.status().message();
+      EXPECT_NE(answer.status().message().find("max-context"), std::string::npos)
+          << answer.status().message();
+    }
+  }
+  EXPECT_TRUE(refused);
+}
+
+// If this fails, an answer that reaches the end of the context is lost, although most of it was said.
+TEST_P(RandomPairs, AnAnswerThatFillsTheContextIsCutShort) {
+  const std::vector<EncodedImage> images{overview(1)};
+  const auto whole = ask(*session(), kQuestion, images);
+  std::size_t longest = 0;
+  for (int size = encoder_->grid().count(); longest < static_cast<std::size_t>(kMaxTokens); ++size) {
+    SCOPED_TRACE(size);
+    ASSERT_LT(size, kContext);
+    const auto answer = session(size)->ask(kQuestion, images, {});
+    if (!answer.ok()) {
+      EXPECT_EQ(longest, 0U) << answer.status().message();
+      continue;
+    }
+    const auto said = answer.value().token_log_probabilities.size();
+    EXPECT_EQ(said, longest + 1) << "one more token fits";
+    EXPECT_TRUE(answer.value().truncated);
+    EXPECT_NEAR(answer.value().token_log_probabilities.back(), whole.log_probabilities[longest], 0.01F);
+    longest = said;
+  }
+}
+
+// If this fails, a stop leaves half a picture in the cache.
+TEST_P(RandomPairs, AfterAStopTheSessionAnswersAsAFreshOne) {
+  const std::vector<EncodedImage> images{overview(1), overview(2)};
+  const auto stopped = session();
+  std::stop_source stop;
+  const auto cut =
+      stopped->ask(kQuestion, images, stop.get_token(), [&](std::string_view) { stop.request_stop(); });
+  ASSERT_FALSE(cut.ok());
+  EXPECT_EQ(cut.status().kind(), StatusKind::cancelled);
+  expect_same(ask(*stopped, kQuestion, images), ask(*session(), kQuestion, images));
+}
+
+std::string name_of(const testing::TestParamInfo<const char *> &family) {
+  std::string name;
+  for (const char letter : std::string(family.param))
+    if (std::isalnum(static_cast<unsigned char>(letter))) name += letter;
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, RandomPairs,
+                         testing::Values("smolvlm-256m", "smolvlm2-500m", "qwen2-vl-2b", "gemma-3-4b",
+                                         "internvl3-1b", "minicpm-v-2.6"),
+                         name_of);
+
+}  // namespace
+}  // namespace saccade
