@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <string_view>
+#include <unordered_set>
 
 #include "vision/llama_log.h"
 
@@ -86,6 +88,24 @@ bool flag_of(const Gguf &gguf, const char *key) {
   return id >= 0 && gguf_get_kv_type(gguf.get(), id) == GGUF_TYPE_BOOL && gguf_get_val_bool(gguf.get(), id);
 }
 
+// llama.cpp aborts on a vocabulary in which a token stands twice. Empty ones it tells apart itself.
+Status check_vocabulary(const Gguf &gguf, const std::string &path) {
+  if (gguf_find_key(gguf.get(), "tokenizer.ggml.model") < 0) return corrupt(path, "it has no vocabulary");
+  const auto id = gguf_find_key(gguf.get(), "tokenizer.ggml.tokens");
+  if (id < 0 || gguf_get_kv_type(gguf.get(), id) != GGUF_TYPE_ARRAY ||
+      gguf_get_arr_type(gguf.get(), id) != GGUF_TYPE_STRING)
+    return corrupt(path, "its vocabulary has no tokens");
+  const auto count = gguf_get_arr_n(gguf.get(), id);
+  std::unordered_set<std::string_view> seen;
+  seen.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string_view token = gguf_get_arr_str(gguf.get(), id, i);
+    if (!token.empty() && !seen.insert(token).second)
+      return corrupt(path, "its vocabulary has the token \"" + std::string(token) + "\" twice");
+  }
+  return {};
+}
+
 }  // namespace
 
 Status check_text_model(const std::string &path) {
@@ -99,8 +119,7 @@ Status check_text_model(const std::string &path) {
         "cannot use \"" + path +
             "\" as the text model: it is a projector. Give it as mmproj, and the language model as model."};
   if (architecture.empty()) return corrupt(path, "it does not name its architecture");
-  if (gguf_find_key(gguf.get(), "tokenizer.ggml.model") < 0) return corrupt(path, "it has no vocabulary");
-  return {};
+  return check_vocabulary(gguf, path);
 }
 
 Status check_projector(const std::string &path) {

@@ -86,6 +86,17 @@ TEST_F(GgufCheck, ATextModelWithoutItsProjectorIsRefused) {
   EXPECT_NE(status.message().find("mmproj"), std::string::npos);
 }
 
+// llama.cpp aborts the process on such a file.
+TEST_F(GgufCheck, ATokenThatStandsTwiceIsNamed) {
+  auto bytes = bytes_of(shipped_model().text);
+  const auto place = bytes.find("<row_1_col_1>");
+  ASSERT_NE(place, std::string::npos);
+  bytes.replace(place, 13, "<row_1_col_2>");
+  const auto status = check_text_model(write("twice.gguf", bytes));
+  EXPECT_EQ(status.kind(), StatusKind::corrupt);
+  EXPECT_NE(status.message().find("<row_1_col_2>"), std::string::npos) << status.message();
+}
+
 // Flipped bytes in the header change counts, types and lengths.
 TEST_F(GgufCheck, ADamagedHeaderNeverCrashes) {
   const auto whole = bytes_of(shipped_model().mmproj);
