@@ -9,6 +9,7 @@ that neither answer is wrong and none should be scored. The same seed gives the 
 """
 
 import argparse
+import copy
 import json
 import os
 
@@ -16,35 +17,19 @@ import cv2
 import numpy as np
 
 from avi import write_avi
+from borders import BESIDE, PATH
 from draw import draw_scene
-from questions import QUESTIONS, answer, canonical
-from scene import (CAR_COLOURS, CAR_LENGTH, GONE, OBSTACLES, SPLITS, THERE, Car, Light, Obstacle, Scene,
-                   inside_fraction, random_person)
+from scene import CAR_COLOURS, OBSTACLES, SPLITS, Car, Light, Obstacle, Scene, inside_fraction, random_person
+from script import Track
+from timeline import events_of, questions_over
 
 FPS, SECONDS, WIDTH, HEIGHT = 10, 60, 640, 360
 ASPECT = WIDTH / HEIGHT
 JPEG_SETTINGS = (cv2.IMWRITE_JPEG_QUALITY, 68, cv2.IMWRITE_JPEG_OPTIMIZE, 1)   # keeps the clip under 8 MB
+# What one glance of the edge model can answer here; the street of the demo has no signs and asks no long questions.
+KINDS = ("light", "people", "anybody", "people_left", "people_right", "car", "car_colour", "car_side", "path", "in_the_way",
+         "safe", "crossing", "day")
 DEFAULT_SEED = SPLITS["test"].start + 900_060
-# Scenes for training keep things out of these bands, so an answer inside them is open.
-SIDE_BAND = 0.045          # of the frame's width, around the middle: a car has no side there
-PERSON_BAND = 0.03         # the same for a person
-PATH, BESIDE = 0.085, 0.31  # distance from the middle: on the path up to the one, beside it from the other
-DUSK = (0.25, 0.75)        # darkness that is neither day nor night
-TOUCHING = 0.15            # people nearer to each other than this may hide one another
-PEOPLE_KINDS = {"people", "people_left", "people_right", "anybody"}
-
-
-class Track:
-    """A number over time: straight lines between (second, value) points, constant outside."""
-
-    def __init__(self, *points):
-        self.times, self.values = zip(*points)
-
-    def at(self, t):
-        return float(np.interp(t, self.times, self.values))
-
-    def moves(self, t):
-        return abs(self.at(t + 0.05) - self.at(t - 0.05)) > 1e-6
 
 
 class Street:
@@ -95,7 +80,8 @@ class Street:
         for colour, y, heading, track in self.cars:
             if track.times[0] < t < track.times[-1]:   # one car at a time
                 scene.car = Car(self._x(track.at(t)), y, colour, heading=-heading if self.mirror else heading)
-        for person, track in self.people:
+        for someone, track in self.people:
+            person = copy.copy(someone)
             person.x, person.walking = self._x(track.at(t)), track.moves(t)
             person.stride = 9.0 * t if person.walking else 0.0
             if inside_fraction(scene, person.x, person.width) > 0:
@@ -107,60 +93,12 @@ class Street:
         return scene
 
 
-def unsure_kinds(scene):
-    """Questions whose answer is on a border in this scene."""
-    unsure = set()
-    between = lambda f: GONE < f < THERE   # noqa: E731
-    if any(between(inside_fraction(scene, p.x, p.width)) for p in scene.people):
-        unsure |= PEOPLE_KINDS
-    places = sorted(p.x for p in scene.people)
-    if any(b - a < TOUCHING for a, b in zip(places, places[1:])):
-        unsure |= PEOPLE_KINDS
-    if any(abs(p.x / scene.aspect - 0.5) < PERSON_BAND for p in scene.people):
-        unsure |= {"people_left", "people_right"}
-    if any(p.y < 0.5 and abs(p.x - scene.light.x) < 0.12 for p in scene.people):   # before the signal
-        unsure |= PEOPLE_KINDS | {"light"}
-    car = scene.car
-    if car:
-        if between(inside_fraction(scene, car.x, CAR_LENGTH * car.scale)):
-            unsure |= {"car", "car_colour", "car_side", "safe"}
-        if abs(car.x / scene.aspect - 0.5) < SIDE_BAND:
-            unsure.add("car_side")
-    if any(PATH < abs(o.x / scene.aspect - 0.5) < BESIDE for o in scene.obstacles):
-        unsure |= {"path", "in_the_way"}
-    if DUSK[0] < scene.darkness < DUSK[1]:
-        unsure.add("day")
-    return unsure
-
-
-def intervals(values):
-    """Runs of equal values, frame by frame -> [{start, end, answer}] in seconds."""
-    runs = []
-    for k, value in enumerate(values):
-        if not runs or runs[-1]["answer"] != value:
-            runs.append({"start": k / FPS, "end": (k + 1) / FPS, "answer": value})
-        runs[-1]["end"] = (k + 1) / FPS
-    return runs
-
-
 def timeline(seed, seconds=SECONDS):
     """What street60.json holds."""
     street, count = Street(seed), round(seconds * FPS)
-    answers, unsure = {k: [] for k in QUESTIONS}, {k: [] for k in QUESTIONS}
-    for k in range(count):
-        scene = street.scene_at(k / FPS)
-        open_now = unsure_kinds(scene)
-        for kind in QUESTIONS:
-            answers[kind].append(answer(kind, scene))
-            unsure[kind].append(kind in open_now)
-    questions = {kind: {"question": canonical(kind), "intervals": intervals(answers[kind]),
-                        "unsure": [{"start": r["start"], "end": r["end"]} for r in intervals(unsure[kind]) if r["answer"]]}
-                 for kind in QUESTIONS}
-    events = sorted(({"time": run["start"], "question": kind, "from": before["answer"], "to": run["answer"]}
-                     for kind, q in questions.items() for before, run in zip(q["intervals"], q["intervals"][1:])),
-                    key=lambda e: (e["time"], e["question"]))
+    questions = questions_over([street.scene_at(k / FPS) for k in range(count)], FPS, KINDS)
     return {"file": "street60.avi", "seed": seed, "fps": FPS, "frames": count, "duration": seconds, "width": WIDTH,
-            "height": HEIGHT, "events": events, "questions": questions}
+            "height": HEIGHT, "events": events_of(questions), "questions": questions}
 
 
 def write_clip(seed, path, seconds=SECONDS):

@@ -5,6 +5,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from lettering import draw_boards, draw_signs
 from scene import (CAR_HEIGHT, CAR_LENGTH, LAMP_RADIUS, LIGHT_HEIGHT, LIGHT_STATES, LIGHT_TOP,
                    LIGHT_WIDTH, ROAD_BOTTOM, ROAD_TOP)
 
@@ -27,6 +28,11 @@ class Brush:
         cx, zoom = scene.aspect / 2, scene.zoom
         self._ax, self._bx = zoom * self._sx, (cx - cx * zoom + scene.shift[0]) * self._sx
         self._ay, self._by = zoom * self._sy, (0.5 - 0.5 * zoom + scene.shift[1]) * self._sy
+
+    def pixel(self, x, y):
+        """World point -> pixels, with fractions."""
+        unit = 1 << SUBPIXEL_BITS
+        return (x * self._ax + self._bx) / unit, (y * self._ay + self._by) / unit
 
     def polygon(self, points, colour):
         p = np.array(points, np.float64)
@@ -59,8 +65,8 @@ def _scaled(colour, factor):
 
 def _windows(rng, aspect):
     """Houses as (box, colour, windows); muted, so that a wall is never taken for a car."""
-    x, houses = -0.1, []
-    while x < aspect + 0.1:
+    x, houses = -0.7, []
+    while x < aspect + 0.7:
         width, top = rng.uniform(0.22, 0.5), rng.uniform(0.02, 0.2)
         grey = rng.uniform(105, 190)
         wall = tuple(int(v) for v in np.clip(grey + rng.uniform(-14, 14, 3), 0, 255))
@@ -89,7 +95,7 @@ def _backdrop(seed, aspect):
 
 
 def _draw_backdrop(b, scene, look):
-    far, big = -0.2, scene.aspect + 0.2
+    far, big = -0.9, scene.aspect + 0.9
     b.image[:] = _scaled(look["sky"], 1 - 0.6 * scene.darkness)
     for x0, top, x1, wall, panes in look["houses"]:
         b.box(x0, top, x1, 0.43, wall)
@@ -107,7 +113,7 @@ def _draw_backdrop(b, scene, look):
     b.box(far, ROAD_BOTTOM, big, ROAD_BOTTOM + 0.014, _scaled(look["walk"], 0.72))
     b.box(far, ROAD_TOP - 0.008, big, ROAD_TOP, _scaled(look["walk"], 0.75))
     if not scene.crossing:   # lane marks; a zebra takes their place
-        for k in range(-1, 9):
+        for k in range(-4, 12):
             x = k * 0.26
             b.box(x, 0.627, x + 0.13, 0.637, (200, 200, 195))
 
@@ -123,6 +129,22 @@ def _draw_crossing(b, scene):
             edges.append((y, half))
         (y0, h0), (y1, h1) = edges
         b.polygon(((centre - h0, y0), (centre + h0, y0), (centre + h1, y1), (centre - h1, y1)), (228, 228, 222))
+
+
+def shadow_edge(scene):
+    """World x up to which the near pavement lies in the shade."""
+    return scene.aspect * (1.2 * scene.shadow - 0.1)
+
+
+def _draw_shadow(b, scene):
+    edge = shadow_edge(scene)
+    mask = np.zeros(b.image.shape[:2], np.uint8)
+    corners = [b.pixel(*p) for p in ((-0.9, ROAD_BOTTOM), (edge - 0.05, ROAD_BOTTOM), (edge + 0.05, 1.2), (-0.9, 1.2))]
+    cv2.fillPoly(mask, [np.rint(np.array(corners) * 16).astype(np.int32)], 255, cv2.LINE_AA, SUBPIXEL_BITS)
+    b.image = np.where(mask[:, :, None] > 127, cv2.LUT(b.image, _SHADE), b.image)
+
+
+_SHADE = (np.arange(256) * 0.55).astype(np.uint8)
 
 
 def _draw_light(b, light):
@@ -229,6 +251,18 @@ def _add_noise(image, scene):
     return cv2.add(image, grain, dtype=cv2.CV_8U)
 
 
+def _draw_rain(image, scene):
+    """Streaks at new places in every frame."""
+    rng = np.random.default_rng(scene.noise_seed)
+    height, width = image.shape[:2]
+    drops = rng.random((int(260 * scene.rain), 2)) * (width, height)
+    streak = np.array((0.006, 0.035)) * height
+    lines = np.rint(np.stack([drops, drops + streak], 1) * 16).astype(np.int32)
+    layer = image.copy()
+    cv2.polylines(layer, list(lines), False, (205, 210, 216), 1, cv2.LINE_AA, SUBPIXEL_BITS)
+    return cv2.addWeighted(layer, 0.45, image, 0.55, 0)
+
+
 def draw_scene(scene, width, height):
     """RGB, height x width x 3, uint8. Same scene and size, same bytes."""
     b = Brush(scene, width, height)
@@ -238,12 +272,18 @@ def draw_scene(scene, width, height):
         _draw_crossing(b, scene)
     if scene.light:
         _draw_light(b, scene.light)
+    draw_signs(b, scene)
+    if scene.shadow > 0:
+        _draw_shadow(b, scene)
     things = [(p.y, _draw_person, p) for p in scene.people] + [(o.y, _draw_obstacle, o) for o in scene.obstacles]
     if scene.car:
         things.append((scene.car.y, _draw_car, scene.car))
     for _, draw, thing in sorted(things, key=lambda t: t[0]):   # far things first
         draw(b, thing)
+    draw_boards(b, scene.more_boards)
     if scene.darkness > 0 or scene.gain != 1:
         b.image = cv2.LUT(b.image, _exposure_table(scene.darkness, scene.gain))
     _draw_shining(b, scene)
+    if scene.rain > 0:
+        b.image = _draw_rain(b.image, scene)
     return _add_noise(b.image, scene) if scene.noise > 0 else b.image

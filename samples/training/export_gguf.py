@@ -1,7 +1,9 @@
 """Writes a checkpoint as the GGUF pair that llama.cpp loads.
 
     SACCADE_LLAMA_SOURCE=/path/to/llama.cpp python3 samples/training/export_gguf.py \
-        --checkpoint build/training/checkpoint.pt --out samples/models
+        --checkpoint build/training/edge/checkpoint.pt --out samples/models
+
+The files are named after the model that the checkpoint holds: saccade-edge-*, saccade-cloud-*.
 
 Weights of matrix products are q8_0 (or f16 with --type f16); norms, biases and position
 embeddings stay f32, the patch convolution f16.
@@ -14,11 +16,11 @@ import numpy as np
 import torch
 
 from gguf_parts import SMOLVLM_TEMPLATE, import_gguf
-from model import Config, EdgeModel
+from model import PRESETS, Config, StreetModel
 from samples import CLASSES
 from tokenizer import BOS, EOS, PAD, SPECIALS, Tokenizer
 
-NAME = "saccade-edge"
+DESCRIPTION = "Answers questions about rendered street scenes. Made and trained by the Saccade project."
 
 
 class TensorWriter:
@@ -39,11 +41,11 @@ class TensorWriter:
         self.writer.add_tensor(name, weight.detach().contiguous().numpy().astype(np.float16))
 
 
-def write_text(gguf, path, model, tokenizer, matrix_type):
+def write_text(gguf, path, name, model, tokenizer, matrix_type):
     c, text = model.c, model.text
     w = gguf.GGUFWriter(path, "llama")
-    w.add_name(NAME)
-    w.add_description("Answers short questions about rendered street scenes. Made and trained by the Saccade project.")
+    w.add_name(name)
+    w.add_description(DESCRIPTION)
     w.add_block_count(c.text_layers)
     w.add_context_length(c.context)
     w.add_embedding_length(c.width)
@@ -87,11 +89,11 @@ def write_text(gguf, path, model, tokenizer, matrix_type):
     finish(w)
 
 
-def write_vision(gguf, path, model, matrix_type):
+def write_vision(gguf, path, name, model, matrix_type):
     c, vision = model.c, model.vision
     w = gguf.GGUFWriter(path, "clip")
     w.add_type(gguf.GGUFType.MMPROJ)
-    w.add_name(NAME)
+    w.add_name(name)
     w.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0 if matrix_type == "q8_0" else gguf.LlamaFileType.MOSTLY_F16)
     w.add_clip_has_vision_encoder(True)
     w.add_clip_projector_type(gguf.VisionProjectorType.IDEFICS3)
@@ -142,30 +144,33 @@ def finish(writer):
 
 
 def load_model(checkpoint):
-    """The averaged weights of a checkpoint; random ones for the word "random"."""
-    if checkpoint == "random":
+    """-> name, model with the averaged weights, tokenizer. "random-edge" and "random-cloud" have random weights."""
+    if checkpoint.startswith("random-"):
         from samples import vocabulary_texts
+        preset = checkpoint[len("random-"):]
         tokenizer = Tokenizer.learn(vocabulary_texts())
         torch.manual_seed(1)
-        return EdgeModel(Config(vocab=len(tokenizer.tokens), labels=len(CLASSES))).eval(), tokenizer
+        model = StreetModel(Config(vocab=len(tokenizer.tokens), labels=len(CLASSES), **PRESETS[preset]))
+        return "saccade-" + preset, model.eval(), tokenizer
     tokenizer = Tokenizer.load(os.path.join(os.path.dirname(checkpoint), "tokenizer.json"))
     state = torch.load(checkpoint, map_location="cpu")
-    model = EdgeModel(Config(**state["config"]))
+    model = StreetModel(Config(**state["config"]))
     model.load_state_dict(state["average"])
-    return model.eval(), tokenizer
+    return "saccade-" + state["name"], model.eval(), tokenizer
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--checkpoint", default="build/training/checkpoint.pt", help='a file, or "random"')
+    arguments.add_argument("--checkpoint", default="build/training/edge/checkpoint.pt",
+                           help="a file, or random-edge, random-cloud")
     arguments.add_argument("--out", default="samples/models")
     arguments.add_argument("--type", choices=("q8_0", "f16"), default="q8_0")
     options = arguments.parse_args()
     gguf = import_gguf()
-    model, tokenizer = load_model(options.checkpoint)
+    name, model, tokenizer = load_model(options.checkpoint)
     os.makedirs(options.out, exist_ok=True)
-    write_text(gguf, os.path.join(options.out, NAME + "-text.gguf"), model, tokenizer, options.type)
-    write_vision(gguf, os.path.join(options.out, NAME + "-mmproj.gguf"), model, options.type)
+    write_text(gguf, os.path.join(options.out, name + "-text.gguf"), name, model, tokenizer, options.type)
+    write_vision(gguf, os.path.join(options.out, name + "-mmproj.gguf"), name, model, options.type)
 
 
 if __name__ == "__main__":

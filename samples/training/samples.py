@@ -1,7 +1,9 @@
 """Seeds -> training batches: pictures, packed questions, the attention mask's ingredients.
 
-Five questions share one picture: each is a block that sees the picture's prefix and itself,
-with positions that go on from the prefix, exactly as if it had been asked alone.
+Several questions share one row: each is a block that sees the row's prefix and itself, with
+positions that go on from the prefix, exactly as if it had been asked alone. In the layout
+`after` the pictures are the prefix; in the layout `before` each block is a question followed by
+its own copy of the pictures' tokens (the pictures are encoded once all the same).
 """
 
 import os
@@ -12,62 +14,106 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scenes"))
 
+import borders  # noqa: E402
 import questions  # noqa: E402
 from draw import draw_scene  # noqa: E402
 from labels import CLASSES, patch_labels  # noqa: E402,F401
-from questions import vocabulary_texts  # noqa: E402,F401
-from scene import SPLITS, random_scene  # noqa: E402,F401
+from questions import QUESTIONS, vocabulary_texts  # noqa: E402,F401
+from scene import SPLITS, add_reading_practice, random_scene  # noqa: E402,F401
 from tokenizer import BOS, EOS, FAKE, GLOBAL  # noqa: E402
+from window import random_window  # noqa: E402
 
-SIDE, PATCHES, IMAGE_TOKENS = 192, 12, 36
-RENDER_HEIGHT = 216
-QUESTIONS_PER_IMAGE = 5
 IGNORE = -100
-# How often each kind is asked: counting and colours need the most practice.
-KIND_WEIGHT = {"people": 6.0, "people_left": 2.0, "people_right": 2.0, "anybody": 0.8, "car_colour": 0.9, "car_side": 0.7,
-               "light": 0.7, "in_the_way": 0.8, "safe": 0.7, "path": 0.5, "crossing": 0.4, "day": 0.3, "car": 0.5}
+STILL = tuple(k for k, q in QUESTIONS.items() if q.grade != "watch")
+SHORT = tuple(k for k in STILL if k != "describe")
+WATCH = tuple(k for k, q in QUESTIONS.items() if q.grade == "watch")
+# How often each kind is asked: counting and reading need the most practice.
+KIND_WEIGHT = {"people": 4.0, "people_left": 2.5, "people_right": 2.5, "anybody": 0.6, "car_colour": 0.9, "car_side": 0.7,
+               "light": 0.8, "in_the_way": 0.7, "safe": 0.7, "path": 0.4, "crossing": 0.4, "day": 0.3, "car": 0.5,
+               "shade": 0.7, "sign": 1.8, "open": 1.2, "bus": 1.8, "arrow": 1.0,
+               "car_moves": 2.0, "light_changed": 2.0, "more_people": 2.0, "passed": 2.0}
 
 
-def squash(image, rng=None):
-    """Any frame -> 192 x 192, by one of the roads that a frame takes to a model.
+class Shape:
+    """What a model sees of a picture: pixels, patches and tokens a side."""
 
-    Ours averages areas in one step. Stock libmtmd resizes by Lanczos to 192 wide with the
+    def __init__(self, config):
+        self.side, self.patch, self.patches = config.image, config.patch, config.grid
+        self.tokens = config.image_tokens
+        self.shuffle = config.shuffle
+        self.render_height = 216 if config.image <= 192 else 384
+
+
+def squash(image, side, rng=None):
+    """Any frame -> side x side, by one of the roads that a frame takes to a model.
+
+    Ours averages areas in one step. Stock libmtmd resizes by Lanczos to the width with the
     aspect kept, then stretches to the square."""
     way = 0 if rng is None else int(rng.choice(3, p=(0.55, 0.2, 0.25)))
     if way == 0:
-        return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
     if way == 1:
-        return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    short = SIDE * image.shape[0] // image.shape[1]
-    small = cv2.resize(image, (SIDE, short), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_LANCZOS4)
+        return cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
+    short = side * image.shape[0] // image.shape[1]
+    small = cv2.resize(image, (side, short), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (side, side), interpolation=cv2.INTER_LANCZOS4)
 
 
-def render(scene, rng=None):
-    return squash(draw_scene(scene, round(RENDER_HEIGHT * scene.aspect), RENDER_HEIGHT), rng)
+def render(scene, shape, rng=None):
+    """Drawn small now and then, as a poor camera would; and half the time through JPEG, as clips come."""
+    height = shape.render_height
+    if rng is not None and rng.random() < 0.3:
+        height = 360
+    image = draw_scene(scene, round(height * scene.aspect), height)
+    if rng is not None and rng.random() < 0.4:
+        quality = int(rng.integers(60, 96))
+        image = cv2.imdecode(cv2.imencode(".jpg", image[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))[1], 1)[:, :, ::-1]
+    return squash(np.ascontiguousarray(image), shape.side, rng)
 
 
-def prefix(tokenizer, tiled):
-    """Token ids before the question, zeros where the picture's tokens go, and those slots.
+class Text:
+    """Token ids under construction, with the index of the picture token that each stands for, or -1."""
 
-    Not tiled is ours: the overview alone. Tiled is what stock libmtmd makes of a picture that
-    fits one tile: the tile, then the overview, here both the same 36 tokens."""
-    ids, slots = tokenizer.ids(BOS, "User: "), []
+    def __init__(self):
+        self.ids, self.pictures = [], []
 
-    def picture():
-        slots.append(slice(len(ids), len(ids) + IMAGE_TOKENS))
-        ids.extend([0] * IMAGE_TOKENS)
+    def add(self, ids):
+        self.ids += ids
+        self.pictures += [-1] * len(ids)
+        return self
 
-    if tiled:
-        ids += tokenizer.ids(FAKE, "<row_1_col_1>")
-        picture()
-    ids += tokenizer.ids("\n\n", FAKE, GLOBAL)
-    picture()
-    return ids + tokenizer.ids(FAKE), slots
+    def picture(self, tokenizer, number, count, lead=("\n\n", FAKE, GLOBAL), tail=(FAKE,)):
+        self.add(tokenizer.ids(*lead))
+        self.ids += [0] * count
+        self.pictures += range(number * count, (number + 1) * count)
+        return self.add(tokenizer.ids(*tail))
+
+
+def opening(tokenizer):
+    return tokenizer.ids(BOS, "User: ")
+
+
+def prompt_after(tokenizer, shape, frames, tiled=False):
+    """Opening and pictures. Tiled is what stock libmtmd makes of a picture that fits one tile: the
+    tile, then the overview, here both the same tokens; else the overview alone, which is ours."""
+    text = Text().add(opening(tokenizer))
+    for k in range(frames):
+        if tiled:
+            text.picture(tokenizer, k, shape.tokens, lead=(FAKE, "<row_1_col_1>"), tail=())
+        text.picture(tokenizer, k, shape.tokens)
+    return text
 
 
 def question_ids(tokenizer, text):
     return tokenizer.ids(text, EOS, "\nAssistant:")
+
+
+def block_before(tokenizer, shape, frames, question):
+    """Question first, then the pictures; follows the opening."""
+    text = Text().add(tokenizer.ids(question))
+    for k in range(frames):
+        text.picture(tokenizer, k, shape.tokens)
+    return text.add(tokenizer.ids(EOS, "\nAssistant:"))
 
 
 def answer_ids(tokenizer, text):
@@ -75,65 +121,101 @@ def answer_ids(tokenizer, text):
 
 
 class Batch:
-    """Numpy arrays; spans: (row, first target, length, kind) of every answer."""
-    __slots__ = ("images", "labels", "ids", "targets", "block", "positions", "keep", "slots",
-                 "spans")
+    """Numpy arrays; spans: (row, first target, length, kind, the truth) of every answer.
+
+    images: rows x frames x side x side x 3; labels: of the last frame, rows x patches x classes;
+    picture: rows x length, which of the row's picture tokens stands there, or -1."""
+    __slots__ = ("images", "labels", "ids", "picture", "targets", "block", "positions", "keep", "spans")
 
 
-def make_batch(tokenizer, seeds, tiled=False, prune=False, plain=False, kinds=None):
-    """plain: canonical questions and the product's own resize, for scoring."""
-    lead, slots = prefix(tokenizer, tiled)
+def _asked(rng, window, count, frames):
+    """Short kinds for one row; a watch question only where it has a clear answer."""
+    clear = [k for k in WATCH if frames > 1 and not borders.watch_is_open(k, window)]
+    names = list(SHORT) + clear
+    weight = np.array([KIND_WEIGHT[n] * (2.5 if n in WATCH else 1.0) for n in names])
+    return [str(k) for k in rng.choice(names, min(count, len(names)), replace=False, p=weight / weight.sum())]
+
+
+def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, prune=False, describe=False, plain=False, kinds=None):
+    """describe: each row asks for a description too (rows of one batch are equally long, so that
+    little is padding); plain: canonical questions and the product's own resize, for scoring;
+    kinds: those asked of every row."""
+    count = (5 if frames == 1 else 4) if layout == "after" else (4 if frames == 1 else 2)
+    count -= 2 * describe if count > 2 else describe
+    lead = prompt_after(tokenizer, shape, frames, tiled) if layout == "after" else Text().add(opening(tokenizer))
     out, rows = Batch(), []
-    out.images = np.empty((len(seeds), SIDE, SIDE, 3), np.uint8)
-    out.labels = np.empty((len(seeds), PATCHES * PATCHES, len(CLASSES)), np.uint8)
-    keep = np.ones((len(seeds), len(lead)), bool)
-    names = list(questions.QUESTIONS)
-    weight = np.array([KIND_WEIGHT[n] for n in names])
+    out.images = np.empty((len(seeds), frames, shape.side, shape.side, 3), np.uint8)
+    out.labels = np.empty((len(seeds), shape.patches ** 2, len(CLASSES)), np.uint8)
+    keep = np.ones((len(seeds), len(lead.ids)), bool)
     for k, seed in enumerate(seeds):
         rng = np.random.default_rng((seed, 1))
-        scene = random_scene(seed)
-        out.images[k] = render(scene, None if plain else rng)
-        grid = patch_labels(scene, PATCHES)
-        out.labels[k] = grid.reshape(PATCHES * PATCHES, -1)
+        window = random_window(seed, frames) if frames > 1 else [random_scene(seed)]
+        for f, scene in enumerate(window):
+            out.images[k, f] = render(scene, shape, None if plain else rng)
+        grid = patch_labels(window[-1], shape.patches)
+        out.labels[k] = grid.reshape(shape.patches ** 2, -1)
         if prune:
-            keep[k, slots[0]] = _pruned(grid, rng)
-        asked = kinds or rng.choice(names, QUESTIONS_PER_IMAGE, replace=False, p=weight / weight.sum())
+            keep[k, np.array(lead.pictures) >= 0] = np.tile(_pruned(grid, shape, rng), frames)
         row = []
-        for kind in asked:
+        for kind in kinds or _asked(rng, window, count, frames) + ["describe"] * describe:
+            if plain and kind in WATCH and borders.watch_is_open(kind, window):
+                continue
             text = questions.canonical(kind) if plain else questions.wording(rng, kind)
-            row.append((kind, question_ids(tokenizer, text), answer_ids(tokenizer, questions.answer(kind, scene))))
+            truth = questions.answer(kind, window)
+            block = Text().add(question_ids(tokenizer, text)) if layout == "after" \
+                else block_before(tokenizer, shape, frames, text)
+            row.append((kind, truth, block, answer_ids(tokenizer, truth)))
         rows.append(row)
     _pack(out, lead, keep, rows)
-    out.slots = slots
     return out
 
 
-def _pruned(grid, rng):
+def make_practice(tokenizer, shape, seeds, window):
+    """Pictures full of boards with their patch labels, cut to window x window patches ->
+    images, labels, the windows' first row and column."""
+    images = np.empty((len(seeds), window * shape.patch, window * shape.patch, 3), np.uint8)
+    labels = np.empty((len(seeds), window ** 2, len(CLASSES)), np.uint8)
+    corner = np.random.default_rng((seeds[0], 3)).integers(0, shape.patches - window + 1, 2)
+    y, x = corner * shape.patch
+    for k, seed in enumerate(seeds):
+        rng = np.random.default_rng((seed, 1))
+        scene = random_scene(seed)
+        if rng.random() < 0.7:
+            add_reading_practice(rng, scene)
+        images[k] = render(scene, shape, rng)[y:y + window * shape.patch, x:x + window * shape.patch]
+        grid = patch_labels(scene, shape.patches)
+        labels[k] = grid[corner[0]:corner[0] + window, corner[1]:corner[1] + window].reshape(window ** 2, -1)
+    return images, labels, corner
+
+
+def _pruned(grid, shape, rng):
     """Drops some of the tokens that show only scenery, as a token compressor does."""
-    things = np.delete(grid, [CLASSES.index("night"), CLASSES.index("zebra")], axis=2).max(2)
-    busy = things.reshape(6, 2, 6, 2).max((1, 3)).reshape(-1) > 0
-    return busy | (rng.random(IMAGE_TOKENS) > rng.uniform(0.2, 0.9))
+    things = np.delete(grid, [CLASSES.index(n) for n in ("night", "zebra", "shade")], axis=2).max(2)
+    side, step = shape.patches // shape.shuffle, shape.shuffle
+    busy = things.reshape(side, step, side, step).max((1, 3)).reshape(-1) > 0
+    return busy | (rng.random(shape.tokens) > rng.uniform(0.2, 0.9))
 
 
 def _pack(out, lead, keep, rows):
-    length = len(lead) + max(sum(len(q) + len(a) - 1 for _, q, a in row) for row in rows)
+    n = len(lead.ids)
+    length = n + max(sum(len(b.ids) + len(a) - 1 for _, _, b, a in row) for row in rows)
     shape = (len(rows), length)
     out.ids, out.positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     out.targets, out.block = np.full(shape, IGNORE, np.int64), np.full(shape, -1, np.int64)
-    out.keep = np.ones(shape, bool)
+    out.picture, out.keep = np.full(shape, -1, np.int64), np.ones(shape, bool)
     out.spans = []
-    n = len(lead)
     for k, row in enumerate(rows):
-        out.ids[k, :n], out.block[k, :n] = lead, 0
+        out.ids[k, :n], out.block[k, :n], out.picture[k, :n] = lead.ids, 0, lead.pictures
         out.keep[k, :n] = keep[k]
         out.positions[k, :n] = np.cumsum(keep[k]) - 1   # kept tokens close ranks
         after, at = int(keep[k].sum()), n
-        for b, (kind, q, a) in enumerate(row, 1):
-            text = q + a[:-1]
-            end = at + len(text)
-            out.ids[k, at:end], out.block[k, at:end] = text, b
-            out.positions[k, at:end] = after + np.arange(len(text))
-            first = at + len(q) - 1
+        for b, (kind, truth, block, a) in enumerate(row, 1):
+            size = len(block.ids) + len(a) - 1
+            end = at + size
+            out.ids[k, at:end], out.block[k, at:end] = block.ids + a[:-1], b
+            out.picture[k, at:at + len(block.ids)] = block.pictures
+            out.positions[k, at:end] = after + np.arange(size)
+            first = at + len(block.ids) - 1
             out.targets[k, first:first + len(a)] = a
-            out.spans.append((k, first, len(a), str(kind)))
+            out.spans.append((k, first, len(a), kind, truth))
             at = end

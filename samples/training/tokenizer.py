@@ -12,6 +12,7 @@ BOS, EOS, PAD = "<|im_start|>", "<end_of_utterance>", "<|endoftext|>"
 FAKE, GLOBAL, IMAGE = "<fake_token_around_image>", "<global-img>", "<image>"
 TILES = tuple("<row_%d_col_%d>" % (r, c) for r in range(1, 7) for c in range(1, 7))
 SPECIALS = (PAD, BOS, EOS, FAKE, GLOBAL, IMAGE) + TILES
+VOCABULARY = 900   # merges at most; the texts of the street need fewer
 CONTRACTIONS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
 
 
@@ -93,7 +94,7 @@ class Tokenizer:
         self._words = {}
 
     @classmethod
-    def learn(cls, texts, limit=600):
+    def learn(cls, texts, limit=VOCABULARY):
         """Merges the most frequent pair until every word is whole (or `limit` is reached)."""
         count = collections.Counter(w for t in texts for w in split_words(t))
         count.update({"User": 50, "Assistant": 50})

@@ -1,13 +1,16 @@
-"""Trains the edge model on scenes rendered as it goes. Resumable; the learning rate follows the clock.
+"""Trains a model on scenes rendered as it goes. Resumable; the learning rate follows the clock.
 
-    python3 samples/training/train.py --minutes 70 --out build/training
+    python3 samples/training/train.py --model edge --minutes 70 --out build/training/edge
+    python3 samples/training/train.py --model cloud --from build/training/edge/checkpoint.pt --minutes 90 --out build/training/cloud
 
-Writes OUT/tokenizer.json, OUT/checkpoint.pt (every three minutes) and OUT/log.txt. A file
-OUT/finish that holds a number of minutes lets the rate fall to zero within them, then stops.
+Writes OUT/tokenizer.json, OUT/checkpoint.pt (every three minutes), OUT/log.txt and OUT/curve.jsonl
+(losses and scores, for curves.py). A file OUT/finish that holds a number of minutes lets the rate
+fall to zero within them, then stops. A GPU is used if PyTorch finds one.
 """
 
 import argparse
 import copy
+import json
 import math
 import multiprocessing
 import os
@@ -19,64 +22,81 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from model import Config, EdgeModel
-from samples import CLASSES, IGNORE, SPLITS, make_batch, vocabulary_texts
+import describe_score
+from inherit import inherit
+from model import PRESETS, Config, StreetModel
+from samples import (CLASSES, IGNORE, QUESTIONS, SPLITS, STILL, WATCH, Shape, make_batch, make_practice, vocabulary_texts)
 
 from tokenizer import Tokenizer
 
-BATCH = 32
-PEAK_RATE, FLOOR_RATE, WARMUP_STEPS = 1.2e-3, 1e-5, 200
-TILED_SHARE, PRUNED_SHARE = 0.2, 0.12
+# Rows of a step by frames in a row: about the same work each.
+ROWS = {1: 32, 2: 20, 3: 16, 4: 12}
+WARMUP_STEPS, FLOOR_RATE = 60, 1e-5
+# How often a step is what; the rest is one frame, question after it.
+PRACTICE_WINDOW = 12   # patches a side
+TILED_SHARE, PRUNED_SHARE = 0.10, 0.10
+FRAMES, FRAMES_SHARE = (1, 2, 3, 4), (0.66, 0.06, 0.08, 0.20)
+BEFORE_SHARE, DESCRIBE_SHARE = 0.35, 0.3
 LABEL_WEIGHT = 0.3
-FINE_LABELS, FINE_WEIGHT = ("head", "person"), 3.0   # small, and what counting hangs on
+FINE_WEIGHT = 3.0   # of labels that are small, and that counting and reading hang on
 EMA_DECAY = 0.995
-CHECKPOINT_S, SCORE_S, SCORE_IMAGES = 180, 400, 192
-LABEL_WEIGHTS = torch.tensor([FINE_WEIGHT if name in FINE_LABELS else 1.0 for name in CLASSES])
+CHECKPOINT_S, SCORE_S, SCORE_IMAGES, SCORE_WINDOWS = 180, 420, 128, 64
+
+
+def fine(label):
+    return label in ("head", "person") or label.isupper() or label.isdigit() or label.startswith(("letter_", "arrow_"))
 
 
 def attention_mask(block, keep):
     """0 where a token may look: back, at the prefix (block 0) or its own block, at kept tokens."""
-    block, keep = torch.from_numpy(block), torch.from_numpy(keep)
     n = block.shape[1]
     own = block[:, :, None] == block[:, None, :]
-    see = (own | (block == 0)[:, None, :]) & keep[:, None, :] & torch.ones(n, n, dtype=torch.bool).tril()
-    see = see | torch.eye(n, dtype=torch.bool)   # a padding row must see something
-    return torch.zeros(see.shape).masked_fill(~see, -1e4)[:, None]
+    back = torch.ones(n, n, dtype=torch.bool, device=block.device).tril()
+    see = (own | (block == 0)[:, None, :]) & keep[:, None, :] & back
+    see = see | torch.eye(n, dtype=torch.bool, device=block.device)   # a padding row must see something
+    return torch.zeros(see.shape, device=block.device).masked_fill(~see, -1e4)[:, None]
 
 
-def run(model, batch):
+def run(model, batch, device="cpu"):
     """-> logits at the answers' tokens, those targets, patch logits."""
-    targets = torch.from_numpy(batch.targets)
-    states, labels = model(torch.from_numpy(batch.images), torch.from_numpy(batch.ids), batch.slots,
-                           torch.from_numpy(batch.positions), attention_mask(batch.block, batch.keep))
+    there = lambda a: torch.from_numpy(a).to(device)   # noqa: E731
+    targets = there(batch.targets)
+    states, labels = model(there(batch.images), there(batch.ids), there(batch.picture), there(batch.positions),
+                           attention_mask(there(batch.block), there(batch.keep)))
     where = targets != IGNORE
     return model.text.logits(states[where]), targets[where], labels
 
 
-def score(model, batches, precise=False):
-    """Share of exact answers by kind; in bf16 unless precise. Teacher forced: all tokens right means that greedy gives them."""
+def score(model, batches, tokenizer, precise=False, device="cpu"):
+    """{kind: (share right, n)}; in bf16 unless precise. Teacher forced: all tokens right means that
+    greedy decoding gives them. Of a description, the share of facts that the likeliest tokens state."""
     right, total = {}, {}
     model.eval()
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=not precise):
+    with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=not precise):
         for batch in batches:
-            logits, targets, _ = run(model, batch)
-            good = np.zeros(batch.targets.shape, bool)
-            good[batch.targets != IGNORE] = (logits.argmax(-1) == targets).numpy()
-            for row, first, count, kind in batch.spans:
+            logits, targets, _ = run(model, batch, device)
+            best = np.full(batch.targets.shape, IGNORE, np.int64)
+            best[batch.targets != IGNORE] = logits.argmax(-1).cpu().numpy()
+            for row, first, count, kind, truth in batch.spans:
+                said = best[row, first:first + count]
+                if kind == "describe":
+                    share = describe_score.share_right(tokenizer.decode(said), truth)
+                else:
+                    share = float((said == batch.targets[row, first:first + count]).all())
+                right[kind] = right.get(kind, 0.0) + share
                 total[kind] = total.get(kind, 0) + 1
-                right[kind] = right.get(kind, 0) + int(good[row, first:first + count].all())
     model.train()
-    return {k: (right[k] / total[k], total[k]) for k in total}
+    return {k: (right[k] / total[k], total[k]) for k in QUESTIONS if k in total}
 
 
 class Rate:
     """Cosine over the minutes granted; linear to zero once `finish` asks for it."""
 
-    def __init__(self, minutes):
-        self.span, self.finish = minutes * 60.0, None
+    def __init__(self, peak, minutes):
+        self.peak, self.span, self.finish = peak, minutes * 60.0, None
 
     def at(self, elapsed, step):
-        cosine = FLOOR_RATE + (PEAK_RATE - FLOOR_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, elapsed / self.span)))
+        cosine = FLOOR_RATE + (self.peak - FLOOR_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, elapsed / self.span)))
         cosine *= min(1.0, (step + 1) / WARMUP_STEPS)
         if self.finish:
             begin, length, rate = self.finish
@@ -98,12 +118,12 @@ def save(path, **parts):
     os.replace(path + ".part", path)   # a stopped run never leaves half a checkpoint
 
 
-def optimiser_of(model):
+def optimiser_of(model, peak):
     decayed = [p for n, p in model.named_parameters() if p.dim() > 1 and "embed" not in n and "position" not in n]
     chosen = {id(p) for p in decayed}
     rest = [p for p in model.parameters() if id(p) not in chosen]
     return torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
-                             lr=PEAK_RATE, betas=(0.9, 0.98), foreach=True)
+                             lr=peak, betas=(0.9, 0.98), foreach=True)
 
 
 class Crew:
@@ -115,38 +135,70 @@ class Crew:
     def __init__(self, size, count):
         self.size = size
         self.gradients = torch.zeros(2, size, count).share_memory_()   # two: writing one while the other is read
-        self.orders = torch.zeros(2, dtype=torch.float64).share_memory_()   # learning rate, 1 when it is time to stop
+        self.orders = torch.zeros(3, dtype=torch.float64).share_memory_()   # learning rate, 1 to stop, seconds so far
         self.barrier = multiprocessing.Barrier(size)
 
     def average(self, rank, step, parameters):
+        if self.size == 1:
+            return
         mine = self.gradients[step % 2]
-        mine[rank] = torch.cat([p.grad.reshape(-1) for p in parameters])
+        mine[rank] = torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).reshape(-1) for p in parameters])
         self.barrier.wait()
         mean, at = mine.mean(0), 0
         for p in parameters:
-            p.grad.copy_(mean[at:at + p.numel()].view_as(p))
+            if p.grad is not None:
+                p.grad.copy_(mean[at:at + p.numel()].view_as(p))
             at += p.numel()
 
 
-def training_batch(tokenizer, step, rank, size):
-    """This worker's part of a step's seeds; each seed is used once."""
-    rng = np.random.default_rng((77, step))
-    tiled, prune = rng.random() < TILED_SHARE, rng.random() < PRUNED_SHARE
-    first, share = SPLITS["train"].start + step * BATCH, BATCH // size
-    return make_batch(tokenizer, range(first + rank * share, first + (rank + 1) * share), tiled=tiled,
-                      prune=prune and not tiled)
+class Course:
+    """Which batch a step trains on; this worker's share of it. Each seed is used once."""
+
+    def __init__(self, tokenizer, shape, practice, practice_only):
+        self.tokenizer, self.shape, self.practice, self.practice_only = tokenizer, shape, practice, practice_only
+
+    def step(self, step, elapsed, rank, size):
+        """-> ("practice", (images, labels, corner)) or ("questions", Batch)."""
+        rng = np.random.default_rng((77, step))
+        kind = -1.0 if elapsed < self.practice_only else rng.random()
+        frames = int(rng.choice(FRAMES, p=FRAMES_SHARE))
+        tiled, prune, before, describe = rng.random(4) < (TILED_SHARE, PRUNED_SHARE, BEFORE_SHARE, DESCRIBE_SHARE)
+        share = max(1, ROWS[frames if kind >= self.practice else 1] // size)
+        first = SPLITS["train"].start + step * max(ROWS.values()) + rank * share
+        seeds = range(first, first + share)
+        if kind < self.practice:
+            return "practice", make_practice(self.tokenizer, self.shape, seeds, min(PRACTICE_WINDOW, self.shape.patches))
+        if before:
+            return "questions", make_batch(self.tokenizer, self.shape, seeds, frames, "before", describe=describe)
+        tiled = tiled and frames == 1
+        return "questions", make_batch(self.tokenizer, self.shape, seeds, frames, tiled=tiled, prune=prune and not tiled,
+                                       describe=describe)
 
 
-def backward(model, batch):
-    """Gradients of one batch -> its text and label loss."""
-    with torch.autocast("cpu", torch.bfloat16):
-        logits, targets, patch_logits = run(model, batch)
-        text = F.cross_entropy(logits.float(), targets)
-        seen = torch.from_numpy(batch.labels).float()
-        label = F.binary_cross_entropy_with_logits(patch_logits.float(), seen, reduction="none")
-        label = (label * LABEL_WEIGHTS).sum(-1).mean()
-    (text + LABEL_WEIGHT * label).backward()
-    return text.item(), label.item()
+class Losses:
+    def __init__(self, device):
+        self.device = device
+        self.weights = torch.tensor([FINE_WEIGHT if fine(name) else 1.0 for name in CLASSES]).to(device)
+
+    def labels(self, logits, labels):
+        seen = torch.from_numpy(labels).to(self.device).float()
+        loss = F.binary_cross_entropy_with_logits(logits.float(), seen, reduction="none")
+        return (loss * self.weights).sum(-1).mean()
+
+    def backward(self, model, kind, work):
+        """Gradients of one batch -> its text loss (or None) and label loss."""
+        with torch.autocast(self.device, torch.bfloat16):
+            if kind == "practice":
+                images, labels, corner = work
+                features = model.vision.features(torch.from_numpy(images).to(self.device), corner)
+                loss = self.labels(model.vision.label_head(features), labels)
+                loss.backward()
+                return None, loss.item()
+            logits, targets, patch_logits = run(model, work, self.device)
+            text = F.cross_entropy(logits.float(), targets)
+            label = self.labels(patch_logits, work.labels)
+        (text + LABEL_WEIGHT * label).backward()
+        return text.item(), label.item()
 
 
 def follow(average, model, step):
@@ -161,67 +213,84 @@ def follow(average, model, step):
 class Keeper:
     """The first worker's other duties: the clock, the log, scores and checkpoints."""
 
-    def __init__(self, options, tokenizer, elapsed_before):
-        self.out, self.minutes = options.out, options.minutes
+    def __init__(self, options, tokenizer, shape, device, elapsed_before):
+        self.options, self.tokenizer, self.device = options, tokenizer, device
         self.log = open(os.path.join(options.out, "log.txt"), "a", buffering=1)
+        self.curve = open(os.path.join(options.out, "curve.jsonl"), "a", buffering=1)
         start = SPLITS["validation"].start
-        self.held_out = [make_batch(tokenizer, range(s, s + BATCH), plain=True)
-                         for s in range(start, start + SCORE_IMAGES, BATCH)]
-        self.rate, self.begin = Rate(options.minutes), time.time() - elapsed_before
+        self.held_out = [make_batch(tokenizer, shape, range(s, s + 32), plain=True, kinds=STILL)
+                         for s in range(start, start + SCORE_IMAGES, 32)]
+        start += SCORE_IMAGES
+        self.held_out += [make_batch(tokenizer, shape, range(s, s + 16), 4, layout, plain=True, kinds=WATCH)
+                          for s, layout in zip(range(start, start + SCORE_WINDOWS, 16), ("after", "before") * 2)]
+        self.rate, self.begin = Rate(options.peak, options.minutes), time.time() - elapsed_before
         self.saved = self.scored = self.printed = time.time()
         self.losses = []
 
     def orders(self, step):
         elapsed = time.time() - self.begin
-        self.rate.heed(os.path.join(self.out, "finish"), elapsed, step)
-        return self.rate.at(elapsed, step), float(self.rate.over(elapsed))
+        self.rate.heed(os.path.join(self.options.out, "finish"), elapsed, step)
+        return self.rate.at(elapsed, step), float(self.rate.over(elapsed)), elapsed
 
     def record(self, step, losses, done, model, average, optimiser):
         self.losses.append(losses)
         now, elapsed = time.time(), time.time() - self.begin
         if now - self.printed > 30 or done:
-            text, label = np.mean(self.losses, 0)
-            print("%6.0f s  step %5d  images %7d  rate %.2e  text %.4f  label %.4f" %
-                  (elapsed, step, step * BATCH, self.rate.at(elapsed, step), text, label), file=self.log)
+            text, label = (float(np.mean([v for v in column if v is not None] or [0.0])) for column in zip(*self.losses))
+            print("%6.0f s of %.0f  step %5d  rate %.2e  text %.4f  label %.4f" %
+                  (elapsed, self.rate.span, step, self.rate.at(elapsed, step), text, label), file=self.log)
+            print(json.dumps({"s": round(elapsed), "step": step, "text": text, "label": label}), file=self.curve)
             self.losses, self.printed = [], now
         if now - self.scored > SCORE_S or done:
-            result = score(average, self.held_out)
+            result = score(average, self.held_out, self.tokenizer, device=self.device)
             mean = np.mean([a for a, _ in result.values()])
-            print("validation %.3f  " % mean + "  ".join("%s %.2f" % (k, result[k][0]) for k in sorted(result)), file=self.log)
-            self.scored = now
+            print("validation %.3f  " % mean + "  ".join("%s %.2f" % (k, v[0]) for k, v in result.items()), file=self.log)
+            print(json.dumps({"s": round(elapsed), "step": step, "scores": {k: v[0] for k, v in result.items()}}), file=self.curve)
+            self.scored = time.time()
         if now - self.saved > CHECKPOINT_S or done:
-            save(os.path.join(self.out, "checkpoint.pt"), model=model.state_dict(), average=average.state_dict(),
-                 config=asdict(model.c), optimiser=optimiser.state_dict(), step=step, elapsed=elapsed,
-                 minutes=self.minutes, finished=bool(done))
-            self.saved = now
+            save(os.path.join(self.options.out, "checkpoint.pt"), model=model.state_dict(), average=average.state_dict(),
+                 config=asdict(model.c), name=self.options.model, optimiser=optimiser.state_dict(), step=step, elapsed=elapsed,
+                 minutes=self.options.minutes, finished=bool(done), tokens=self.tokenizer.tokens, labels=list(CLASSES))
+            self.saved = time.time()
+
+
+def new_model(options, tokenizer):
+    torch.manual_seed(1)
+    model = StreetModel(Config(vocab=len(tokenizer.tokens), labels=len(CLASSES), **PRESETS[options.model]))
+    if options.parent:
+        inherit(model, torch.load(options.parent, map_location="cpu"), tokenizer.tokens, CLASSES)
+    return model
 
 
 def work(rank, crew, options):
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    torch.manual_seed(1)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = Tokenizer.load(os.path.join(options.out, "tokenizer.json"))
-    model = EdgeModel(Config(vocab=len(tokenizer.tokens), labels=len(CLASSES)))
-    average, optimiser = copy.deepcopy(model), optimiser_of(model)
+    model = new_model(options, tokenizer).to(device)
+    average, optimiser = copy.deepcopy(model), optimiser_of(model, options.peak)
     parameters, step, elapsed = list(model.parameters()), 0, 0.0
     path = os.path.join(options.out, "checkpoint.pt")
     if os.path.exists(path):
-        state = torch.load(path)
+        state = torch.load(path, map_location=device)
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         step, elapsed = state["step"], state["elapsed"]
-    keeper = Keeper(options, tokenizer, elapsed) if rank == 0 else None
+    shape = Shape(model.c)
+    course, losses = Course(tokenizer, shape, options.practice, options.practice_minutes * 60), Losses(device)
+    keeper = Keeper(options, tokenizer, shape, device, elapsed) if rank == 0 else None
     if keeper:
-        print("parameters %d, vocabulary %d, from step %d" % (sum(p.numel() for p in parameters), len(tokenizer.tokens), step),
-              file=keeper.log)
+        print("%s on %s: parameters %d, vocabulary %d, from step %d" % (options.model, device, sum(
+            p.numel() for p in parameters), len(tokenizer.tokens), step), file=keeper.log)
     while True:
         if keeper:
             crew.orders[:] = torch.tensor(keeper.orders(step))
         optimiser.zero_grad(set_to_none=True)
-        losses = backward(model, training_batch(tokenizer, step, rank, crew.size))
+        crew.barrier.wait()
+        rate, done, elapsed = crew.orders.tolist()
+        loss = losses.backward(model, *course.step(step, elapsed, rank, crew.size))
         crew.average(rank, step, parameters)
-        rate, done = crew.orders.tolist()
         for group in optimiser.param_groups:
             group["lr"] = rate
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -230,23 +299,30 @@ def work(rank, crew, options):
         crew.barrier.wait()   # nobody writes new orders before all have read these
         if keeper:
             follow(average, model, step)
-            keeper.record(step, losses, done, model, average, optimiser)
+            keeper.record(step, loss, done, model, average, optimiser)
         if done:
             return
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--model", choices=sorted(PRESETS), default="edge")
+    arguments.add_argument("--from", dest="parent", help="checkpoint whose weights a new run starts from")
     arguments.add_argument("--minutes", type=float, default=70)
-    arguments.add_argument("--out", default="build/training")
-    arguments.add_argument("--workers", type=int, choices=(1, 2, 4, 8), default=2, help="one core each")
+    arguments.add_argument("--peak", type=float, default=1.2e-3, help="highest learning rate")
+    arguments.add_argument("--practice", type=float, default=0.15, help="share of the steps that practise reading patches only")
+    arguments.add_argument("--practice-minutes", type=float, default=0, help="at first, nothing else for so long")
+    arguments.add_argument("--out", default="build/training/edge")
+    arguments.add_argument("--workers", type=int, choices=(1, 2, 4, 8), default=2, help="one core each; with a GPU use 1")
     options = arguments.parse_args()
+    if options.parent and not os.path.exists(options.parent):
+        arguments.error("--from: there is no file %s" % options.parent)
     os.makedirs(options.out, exist_ok=True)
     path = os.path.join(options.out, "tokenizer.json")
     if not os.path.exists(path):
         Tokenizer.learn(vocabulary_texts()).save(path)
     tokenizer = Tokenizer.load(path)
-    count = sum(p.numel() for p in EdgeModel(Config(vocab=len(tokenizer.tokens), labels=len(CLASSES))).parameters())
+    count = sum(p.numel() for p in new_model(argparse.Namespace(model=options.model, parent=None), tokenizer).parameters())
     crew = Crew(options.workers, count)
     hands = [multiprocessing.Process(target=work, args=(rank, crew, options)) for rank in range(options.workers)]
     for hand in hands:

@@ -8,8 +8,9 @@ import unittest
 import cv2
 
 import street  # noqa: F401
-from clip import DEFAULT_SEED, FPS, HEIGHT, SECONDS, WIDTH, Street, timeline, unsure_kinds, write_clip
-from questions import QUESTIONS, answer
+from borders import open_kinds
+from clip import DEFAULT_SEED, FPS, HEIGHT, KINDS, SECONDS, WIDTH, Street, timeline, write_clip
+from questions import answer
 from scene import SPLITS
 
 
@@ -20,7 +21,7 @@ class Timeline(unittest.TestCase):
 
     def test_covers_the_clip_without_gap_or_overlap(self):
         """If this fails, part of a run is scored twice or not at all."""
-        self.assertEqual(set(self.truth["questions"]), set(QUESTIONS))
+        self.assertEqual(set(self.truth["questions"]), set(KINDS))
         for kind, entry in self.truth["questions"].items():
             at = 0.0
             for run in entry["intervals"]:
@@ -44,7 +45,7 @@ class Timeline(unittest.TestCase):
         for kind, entry in self.truth["questions"].items():
             self.assertLess(sum(r["end"] - r["start"] for r in entry["unsure"]), 0.15 * SECONDS, kind)
             for r in entry["unsure"]:
-                self.assertIn(kind, unsure_kinds(street60.scene_at(r["start"])))
+                self.assertIn(kind, open_kinds(street60.scene_at(r["start"])))
 
     def test_something_happens_and_something_stays(self):
         """A clip in which nothing changes, or everything, shows nothing about sparsity."""

@@ -12,52 +12,133 @@ try:
 except ImportError:
     torch = None
 
+SEED = SPLITS["test"].start
+
 
 @unittest.skipIf(torch is None, "PyTorch is not installed (Debian: python3-torch); it is needed only to train.")
 class Packing(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        from model import Config, EdgeModel
-        from samples import CLASSES
+        from model import Config, StreetModel
+        from samples import CLASSES, Shape
         torch.manual_seed(3)
         cls.tokenizer = Tokenizer.learn(vocabulary_texts())
-        cls.model = EdgeModel(Config(vocab=len(cls.tokenizer.tokens), labels=len(CLASSES), vision_layers=1, text_layers=2)).eval()
+        cls.model = StreetModel(Config(vocab=len(cls.tokenizer.tokens), labels=len(CLASSES), vision_layers=1, text_layers=2)).eval()
+        cls.shape = Shape(cls.model.c)
         for p in cls.model.parameters():   # larger than at the start, so that mistakes show
             if p.dim() > 1:
                 torch.nn.init.normal_(p, std=0.08)
 
-    def states(self, **how):
+    def batch(self, **how):
         from samples import make_batch
+        return make_batch(self.tokenizer, self.shape, [SEED], plain=True, **how)
+
+    def states(self, **how):
         from train import run
-        batch = make_batch(self.tokenizer, [SPLITS["test"].start], plain=True, **how)
         with torch.no_grad():
-            return run(self.model, batch)[0]
+            return run(self.model, self.batch(**how))[0]
+
+    def plain(self, ids, picture, images):
+        """States of one prompt without packing, masks or positions of its own."""
+        n = len(ids)
+        with torch.no_grad():
+            return self.model(torch.from_numpy(images), torch.tensor([ids]), torch.tensor([picture]), torch.arange(n)[None],
+                              torch.full((n, n), -1e4).triu(1)[None, None])[0][0]
 
     def test_packed_is_as_if_asked_alone(self):
         """If this fails, a question sees its neighbours, and training differs from use."""
-        for tiled in (False, True):
-            alone = torch.cat([self.states(kinds=[k], tiled=tiled) for k in ("light", "people", "safe")])
-            packed = self.states(kinds=["light", "people", "safe"], tiled=tiled)
-            self.assertLess((alone - packed).abs().max().item(), 1e-3)
+        kinds = ["light", "people", "safe"]
+        for how in ({}, {"tiled": True}, {"frames": 3}, {"layout": "before"}, {"frames": 2, "layout": "before"}):
+            alone = torch.cat([self.states(kinds=[k], **how) for k in kinds])
+            self.assertLess((alone - self.states(kinds=kinds, **how)).abs().max().item(), 1e-3, how)
+
+    def test_both_layouts_are_the_prompts_they_claim(self):
+        """If this fails, the model learns a prompt that nobody will send."""
+        from samples import QUESTIONS
+        question = QUESTIONS["light"].wordings[0]
+        one = "\n\n<fake_token_around_image><global-img>" + "@" * self.shape.tokens + "<fake_token_around_image>"
+        for frames in (1, 2):
+            for layout, wanted in (("after", one * frames + question), ("before", question + one * frames)):
+                batch = self.batch(kinds=["light"], frames=frames, layout=layout)
+                last = int(batch.spans[0][1])
+                said = "".join("@" if at >= 0 else self.tokenizer.tokens[k] if self.tokenizer.tokens[k].startswith("<")
+                               else self.tokenizer.decode([k]) for k, at in zip(batch.ids[0, :last + 1], batch.picture[0]))
+                self.assertEqual(said, "<|im_start|>User: " + wanted + "<end_of_utterance>\nAssistant:")
+
+    def test_pictures_stand_in_order(self):
+        """If this fails, the model cannot know which picture came first."""
+        picture = self.batch(kinds=["light_changed", "more_people"], frames=4).picture[0]
+        self.assertEqual([int(k) for k in picture if k >= 0], list(range(4 * self.shape.tokens)))
 
     def test_a_dropped_token_is_really_gone(self):
         """If this fails, pruning in training hides nothing, or shifts positions."""
-        from samples import make_batch, prefix
         from train import attention_mask
-        batch = make_batch(self.tokenizer, [SPLITS["test"].start], plain=True, prune=True, kinds=["light"])
-        dropped = ~batch.keep[0]
-        self.assertTrue(dropped.any(), "this seed drops nothing: choose another")
+        batch = self.batch(prune=True, kinds=["light"])
+        keep = batch.keep[0]
+        self.assertTrue((~keep).any(), "this seed drops nothing: choose another")
         with torch.no_grad():
-            masked, _ = self.model(torch.from_numpy(batch.images), torch.from_numpy(batch.ids), batch.slots,
-                                   torch.from_numpy(batch.positions), attention_mask(batch.block, batch.keep))
-            _, tokens = self.model.vision(torch.from_numpy(batch.images))
-            x = self.model.text.embed(torch.from_numpy(batch.ids))
-            x[:, batch.slots[0]] = tokens
-            x = x[:, torch.from_numpy(batch.keep[0])]
-            n = x.shape[1]
-            short = self.model.text(x, torch.arange(n)[None], torch.full((n, n), -1e4).triu(1)[None, None])
-        self.assertEqual(len(prefix(self.tokenizer, False)[1]), 1)
-        self.assertLess((masked[0, torch.from_numpy(batch.keep[0])] - short[0]).abs().max().item(), 1e-3)
+            masked, _ = self.model(torch.from_numpy(batch.images), torch.from_numpy(batch.ids), torch.from_numpy(batch.picture),
+                                   torch.from_numpy(batch.positions), attention_mask(torch.from_numpy(batch.block),
+                                                                                     torch.from_numpy(batch.keep)))
+        short = self.plain(batch.ids[0, keep].tolist(), batch.picture[0, keep].tolist(), batch.images)
+        self.assertLess((masked[0, torch.from_numpy(keep)] - short).abs().max().item(), 1e-3)
+
+
+@unittest.skipIf(torch is None, "PyTorch is not installed (Debian: python3-torch); it is needed only to train.")
+class Inheritance(unittest.TestCase):
+    def test_what_has_a_name_is_taken_over_by_name(self):
+        """If this fails, the cloud model starts from shuffled words."""
+        from inherit import inherit
+        from model import PRESETS, Config, StreetModel
+        small = {"vision_layers": 1, "text_layers": 1}
+        parent = StreetModel(Config(vocab=3, labels=2, **small))
+        state = {"average": parent.state_dict(), "tokens": ["a", "b", "c"], "labels": ["car", "bin"]}
+        child = StreetModel(Config(vocab=4, labels=3, **small, **PRESETS["cloud"]))
+        inherit(child, state, ["c", "new", "a", "b"], ["bin", "cone", "car"])
+        self.assertTrue(torch.equal(child.text.embed.weight[2], parent.text.embed.weight[0]))
+        self.assertTrue(torch.equal(child.vision.label_head.weight[0], parent.vision.label_head.weight[1]))
+        self.assertTrue(torch.equal(child.text.layers[0].qkv.weight, parent.text.layers[0].qkv.weight))
+
+    def test_a_flat_picture_gives_the_same_tokens(self):
+        """Four equal patches where one lay before must project to the same token."""
+        from inherit import _projection
+        theirs = torch.randn(5, 4 * 6)
+        coarse = torch.randn(2, 2, 6)
+        fine = coarse.repeat_interleave(2, 0).repeat_interleave(2, 1)
+        self.assertLess((_projection(theirs, 6, 4) @ fine.reshape(-1) - theirs @ coarse.reshape(-1)).abs().max().item(), 1e-4)
+
+
+@unittest.skipIf(torch is None, "PyTorch is not installed (Debian: python3-torch); it is needed only to train.")
+class Training(unittest.TestCase):
+    def test_fast_gelu_is_gelu(self):
+        """If this fails, the exported model computes something else than what was trained."""
+        from model import Gelu
+        x = torch.linspace(-6, 6, 400, dtype=torch.float64, requires_grad=True)
+        y = torch.linspace(-6, 6, 400, dtype=torch.float64, requires_grad=True)
+        ours, theirs = Gelu.apply(x), torch.nn.functional.gelu(y, approximate="tanh")
+        self.assertLess((ours - theirs).abs().max().item(), 1e-7)
+        ours.sum().backward()
+        theirs.sum().backward()
+        self.assertLess((x.grad - y.grad).abs().max().item(), 1e-7)
+
+    def test_training_uses_training_seeds_only(self):
+        """If this fails, accuracy is measured on what was trained on."""
+        import argparse
+        import train
+        seen = []
+        course = train.Course(None, argparse.Namespace(patches=12), 0.3, 0.0)
+        record = lambda tokenizer, shape, seeds, *a, **k: seen.append(seeds)   # noqa: E731
+        kept = train.make_batch, train.make_practice
+        train.make_batch = train.make_practice = record
+        try:
+            for step in list(range(50)) + [1_000_000, 20_000_000]:
+                for rank in (0, 1):
+                    course.step(step, 0.0, rank, 2)
+        finally:
+            train.make_batch, train.make_practice = kept
+        self.assertTrue(all(seeds.start in SPLITS["train"] and seeds[-1] in SPLITS["train"] for seeds in seen))
+        used = [s for seeds in seen for s in seeds]
+        self.assertEqual(len(used), len(set(used)), "a seed is used twice")
 
 
 if __name__ == "__main__":
