@@ -2,7 +2,8 @@
 # Builds llama.cpp once into a cache and prints the folder that holds its lib/, include/ and bin/.
 #
 #   provide_llama.sh libraries [CMAKE OPTION...]   libllama, libmtmd, ggml
-#   provide_llama.sh tools [CMAKE OPTION...]       the same and llama-mtmd-cli, which only tests need
+#   provide_llama.sh tools [CMAKE OPTION...]       the same, llama-mtmd-cli and llama-server, which only tests and the
+#                                                  evaluation need
 #   provide_llama.sh python                        prints a folder that holds gguf-py, which writes GGUF files;
 #                                                  builds nothing
 #   provide_llama.sh at-hand libraries|tools [CMAKE OPTION...]
@@ -19,6 +20,8 @@ readonly release=v0.5.0
 readonly package=node-llama-cpp@3.22.1
 readonly package_sha512=6e5b488a9b9699cd76dc7eed30880318a4ac4ab866865418795502e3c5d38d55bb5c624988927209d95333343f2e25a83e4183a5c2f816f883a60c3ba9f4e20f
 readonly bundle=package/llama/gitRelease.bundle
+# What only tests and the evaluation run.
+readonly tools=(llama-mtmd-cli llama-server)
 
 cache=$(realpath --canonicalize-missing "${SACCADE_CACHE:-${XDG_CACHE_HOME:-$(echo ~/.cache)}/saccade}")
 readonly cache
@@ -105,13 +108,16 @@ build_libraries() {
 }
 
 build_tools() {
-  configure -DLLAMA_BUILD_COMMON=ON -DLLAMA_BUILD_TOOLS=ON
-  say "building llama-mtmd-cli for the conformance tests, about 3 minutes on 2 cores, once"
-  build "llama-mtmd-cli" llama-mtmd-cli
+  local tool
+  configure -DLLAMA_BUILD_COMMON=ON -DLLAMA_BUILD_TOOLS=ON -DLLAMA_BUILD_SERVER=ON
+  say "building ${tools[*]} for the tests and the evaluation, about 5 minutes on 2 cores, once"
+  build "${tools[*]}" "${tools[@]}"
   mkdir -p "$prefix/bin"
-  cp -a "$build"/bin/libllama-common.so* "$prefix/lib/"
-  cp "$build/bin/llama-mtmd-cli" "$prefix/bin/llama-mtmd-cli.new"
-  mv "$prefix/bin/llama-mtmd-cli.new" "$prefix/bin/llama-mtmd-cli"
+  cp -a "$build"/bin/libllama-common.so* "$build"/bin/libllama-server-impl.so* "$prefix/lib/"
+  for tool in "${tools[@]}"; do
+    cp "$build/bin/$tool" "$prefix/bin/$tool.new"
+    mv "$prefix/bin/$tool.new" "$prefix/bin/$tool"
+  done
   # Nothing more is built from these; the archive stays, for another CPU or compiler.
   rm -rf "$build" "$cache/llama-$release.source"
 }
@@ -143,7 +149,7 @@ provide_python() {
   echo "$found"
 }
 
-usage() { sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
+usage() { sed -n '2,15p' "$0" | sed 's/^# \{0,1\}//' >&2; exit 2; }
 
 ask_only=0
 [[ ${1:-} == at-hand ]] && { ask_only=1; shift; }
@@ -169,7 +175,12 @@ readonly prefix=$cache/llama-$version-$key build=$cache/llama-$version-$key.buil
 generator=(); command -v ninja >/dev/null && generator=(-G Ninja)
 options+=("-DCMAKE_C_COMPILER=$cc" "-DCMAKE_CXX_COMPILER=$cxx")
 
-finished() { [[ -e $prefix/lib/libmtmd.so ]] && { [[ $wanted == libraries ]] || [[ -x $prefix/bin/llama-mtmd-cli ]]; }; }
+finished() {
+  local tool
+  [[ -e $prefix/lib/libmtmd.so ]] || return
+  [[ $wanted == libraries ]] && return
+  for tool in "${tools[@]}"; do [[ -x $prefix/bin/$tool ]] || return; done
+}
 
 if ((ask_only)); then finished; exit; fi
 if ! finished; then

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# provide_mtmd_cli.sh LINK COMMAND...: LINK points at the llama-mtmd-cli below the folder that COMMAND prints.
+# provide_llama_tools.sh FOLDER COMMAND...: llama-mtmd-cli and llama-server in FOLDER point at those below the folder that
+# COMMAND prints.
 set -euo pipefail
-link=$1; shift
+folder=$1; shift
 prefix=$("$@")
-ln -sfn "$prefix/bin/llama-mtmd-cli" "$link"
-"$link" --help >/dev/null
+for tool in llama-mtmd-cli llama-server; do
+  ln -sfn "$prefix/bin/$tool" "$folder/$tool"
+  "$folder/$tool" --help >/dev/null
+done
