@@ -146,15 +146,19 @@ def car_pass(start, end, nearest=None, snr=14.0):
     return event("car", start, end, snr, nearest=round(float((start + end) / 2 if nearest is None else nearest), 3))
 
 
-def light_beeps(states, seconds, snr=16.0):
-    """The beeping of a light from [(second, "red" | "yellow" | "green"), ...]; yellow sounds like red."""
+def light_beeps(states, seconds, snr=16.0, red_below=8.0):
+    """The beeping of a light from [(second, "red" | "yellow" | "green"), ...]; yellow sounds like red.
+
+    Red is red_below dB fainter: its ticks only help to find the post, and go on for most of the time.
+    """
     runs = []
     for start, state in sorted(states):
         state = "red" if state == "yellow" else state
         if not runs or runs[-1][1] != state:
             runs.append((start, state))
-    ends = [start for start, _ in runs[1:]] + [seconds]
-    return [event("beep", start, end, snr, state=state) for (start, state), end in zip(runs, ends)]
+    ends = [min(start, seconds) for start, _ in runs[1:]] + [seconds]
+    return [event("beep", start, end, snr - (red_below if state == "red" else 0), state=state)
+            for (start, state), end in zip(runs, ends) if start < seconds]
 
 
 def random_event(rng, label, start, length):

@@ -145,7 +145,7 @@ class Schedule(unittest.TestCase):
 
     def test_a_light_beeps_as_it_stands(self):
         """If this fails, the light is heard to be green while it is seen to be red."""
-        states = [(0.0, "red"), (6.0, "green"), (12.0, "yellow"), (14.0, "red")]
+        states = [(0.0, "red"), (6.0, "green"), (12.0, "yellow"), (14.0, "red"), (22.0, "green")]
         self.assertEqual([(e["start"], e["end"], e["state"]) for e in light_beeps(states, 20)],
                          [(0, 6, "red"), (6, 12, "green"), (12, 20, "red")])
 
