@@ -37,7 +37,7 @@ def text(scene):
         p[0].upper() + p[1:] if k in (2, 4, 6, 7) else p for k, p in enumerate(parts))
 
 
-_FACTS = {
+FACTS = {
     "day": r"it is (night|day)",
     "light": r"the light on the (?:left|right) is (%s)|(no traffic light)" % "|".join(LIGHT_STATES),
     "light_side": r"the light on the (left|right)|(no traffic light)",
@@ -55,7 +55,7 @@ _FACTS = {
 def facts(told):
     """{name: what the text says of it}; a fact that is not stated is not there."""
     found = {}
-    for name, pattern in _FACTS.items():
+    for name, pattern in FACTS.items():
         match = re.search(pattern, told.lower())
         if match:
             found[name] = next(g for g in match.groups() if g)

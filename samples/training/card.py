@@ -1,7 +1,8 @@
-"""Writes the model card from what was measured: scores (evaluate.py), checkpoint, files.
+"""Writes a model's card from what was measured: scores (evaluate.py), checkpoint, curves, files.
 
-    python3 samples/training/card.py --checkpoint build/training/checkpoint.pt \
-        --scores build/training/scores.json --models samples/models
+    python3 samples/training/card.py --run build/training/edge --models samples/models
+
+writes MODELS/saccade-edge.md; the run's folder has checkpoint.pt and scores.json.
 """
 
 import argparse
@@ -9,45 +10,57 @@ import hashlib
 import json
 import os
 
+import numpy as np
 import torch
 
-from export_gguf import NAME
+import describe
+import train
+from evaluate import FRAMES
 from model import Config
-from samples import QUESTIONS_PER_IMAGE, SPLITS, questions
-from train import BATCH, PEAK_RATE, PRUNED_SHARE, TILED_SHARE
+from samples import QUESTIONS, SPLITS
 
-CARD = """# saccade-edge
+GRADES = ("glance", "look", "watch", "describe")
+ROLES = {
+    "saccade-edge": "the default model: small enough for a camera's own processor",
+    "saccade-cloud": "the model behind the network: the same decoder, four times the pixels, so that it reads small print",
+}
+CARD = """# {name}
 
-A small multimodal model that answers short questions about rendered street scenes. The project made it: it renders the
-scenes (`samples/scenes`), asks and answers the questions, and trains the weights (`samples/training`) from random numbers.
-No foreign weights, pictures or texts went into it, so it carries the project's own licence.
-
-It is the default model, so that every pipeline, test and accuracy figure runs on learned weights without a download.
-Any other GGUF pair of llama.cpp takes its place by one property.
+{role_sentence} It answers questions about rendered street scenes. The project made it: it renders the scenes
+(`samples/scenes`), asks and answers the questions, and trains the weights (`samples/training`) from random numbers. No
+foreign weights, pictures or texts went into it, so it carries the project's own licence. Any other GGUF pair of llama.cpp
+takes its place by one property.
 
 ## What it knows
-The street of `samples/scenes`, by day and by night, from a pedestrian's eye: a traffic light (red, yellow, green or none),
-up to four people, at most one car (six colours), a bin, bicycle or cone on the path or beside it, a zebra crossing or none.
-It answers in one word or number:
+The street of `samples/scenes`, by day and by night, from a pedestrian's eye: a traffic light, up to four people, at most one
+car (six colours), a bin, bicycle or cone on the path or beside it, a zebra crossing, a shop's sign (ten words) and its hours,
+the number of a bus, an arrow, the shade of a house. Several pictures in one prompt, oldest first, are one stream.
 
 {questions}
 
 "Is it safe to cross?" is a rule over what is seen: the light, if there is one, is green, and no car is in sight.
-People do not block the path. A thing counts as seen when a fifth of its width is inside the frame.
+People do not block the path. A thing counts as seen when a fifth of its width is inside the frame, text when all of it is.
+A description tells {facts} facts in 32 to 64 tokens (`samples/scenes/describe.py`).
 
 ## What it does not know
-Anything else: no photographs, no other words or objects, no reading, no conversation, no second picture. It always answers,
-also where it has nothing to say. Things cut by the frame's edge, people who hide one another, a car in the exact middle
-and dusk were left out of training or drawn on one side of the border; there its answer is open. It must not guide anybody
-across a real street.
+Anything else: no photographs, no other words or objects, no conversation. It always answers, also where it has nothing to
+say. Things cut by the frame's edge, people who hide one another, a car in the exact middle and dusk were left out of training
+or drawn on one side of the border; there its answer is open. It must not guide anybody across a real street.
 
 ## Accuracy on scenes never seen
-Exact answers, greedy, canonical questions, {images} test scenes (seeds {first} to {last}); *overview* is Saccade's prompt,
-*tiles* is stock llama.cpp's (see below), *clip* is Saccade's on one frame a second of `street60.avi` (`samples/scenes/clip.py`). Full precision, before quantisation.
+Exact answers (of a description, the share of its facts that are right), greedy, canonical questions, {scenes} test scenes and
+{scenes} windows of {frames} pictures (seeds {first} to {last}), full precision, before quantisation. *after* and *before*: where the
+question stands, seen from the pictures. *tiles*: stock llama.cpp's prompt.
 
 {accuracy}
 
 {agreement}
+
+## Can its confidence be trusted?
+Short answers (after), sorted by the model's confidence (geometric mean of its tokens' probabilities), {answers} of them.
+Expected calibration error {ece:.3f}.
+
+{reliability}
 
 ## Files
 {files}
@@ -59,48 +72,63 @@ Encoder: {c.image} x {c.image} pixels, patch {c.patch}, {c.vision_layers} layers
 
 ## Prompt
 A frame of any shape is squashed to {c.image} x {c.image} RGB, mean and deviation 0.5. `[picture]` stands for the {c.image_tokens} tokens.
-The question comes after the picture; the answer begins with a blank and ends with `<end_of_utterance>`. The template
-writes `<|im_start|>`, so no further BOS is added.
+The answer begins with a blank and ends with `<end_of_utterance>`. The template writes `<|im_start|>`, so no further BOS is added.
 
-Overview, what Saccade sends:
+Question after the pictures, what Saccade sends (`\\n\\n<fake_token_around_image><global-img>[picture]<fake_token_around_image>` once a picture):
 
     <|im_start|>User: \\n\\n<fake_token_around_image><global-img>[picture]<fake_token_around_image>QUESTION<end_of_utterance>\\nAssistant:
 
-Tiles, what libmtmd makes of the same picture (`clip.vision.preproc_image_size` = {c.image}: always one tile and the overview,
-both the same picture):
+Question before the pictures:
+
+    <|im_start|>User: QUESTION\\n\\n<fake_token_around_image><global-img>[picture]<fake_token_around_image><end_of_utterance>\\nAssistant:
+
+Tiles, what libmtmd makes of one picture (`clip.vision.preproc_image_size` = {c.image}: always one tile and the overview, both the
+same picture):
 
     <|im_start|>User: <fake_token_around_image><row_1_col_1>[picture]\\n\\n<fake_token_around_image><global-img>[picture]<fake_token_around_image>QUESTION<end_of_utterance>\\nAssistant:
 
     llama-mtmd-cli -m {name}-text.gguf --mmproj {name}-mmproj.gguf --image street.png -p "What colour is the traffic light?" --temp 0
 
-It was trained to bear the loss of picture tokens that show only scenery, with positions closed up ({pruned:.0%} of the batches).
-
 ## How it was trained
-`sh samples/training/train.sh`: {steps} steps x {batch} = {seen} scenes, each rendered once (seeds from 0), {per_image} questions packed per picture,
-AdamW, peak rate {rate}, cosine over the time granted, bf16 autocast, averaged weights; {tiled:.0%} of the batches in the tiles prompt.
-{minutes:.0f} minutes on two cores shared with other work. A second loss during training asks every patch what it shows
-(`labels.py`); that head is not part of the files.
-{note}"""
+`sh samples/training/train.sh {preset}`. Config: {config}. Each step has {rows} rows for one to four pictures; every scene is rendered once
+(seeds from {train_first}, {steps} steps, {minutes:.0f} minutes{on}). AdamW, cosine over the time granted, bf16 autocast, averaged weights.
+{before:.0%} of the question batches have the question before the pictures, {tiled:.0%} of the others stock llama.cpp's prompt,
+{windows:.0%} several pictures, {pruned:.0%} lost some of the picture tokens that show only scenery. A second loss asks every patch
+what it shows (`labels.py`); that head is not part of the files.
+{note}
+![loss and accuracy over the training's minutes]({name}-curves.png)
+"""
 
 
 def question_table():
-    rows = ["| | question | answers |", "|---|---|---|"]
-    rows += ["| `%s` | %s | %s |" % (kind, q.wordings[0], ", ".join(q.answers)) for kind, q in questions.QUESTIONS.items()]
+    rows = ["| | grade | question | answers |", "|---|---|---|---|"]
+    rows += ["| `%s` | %s | %s | %s |" % (kind, q.grade, q.wordings[0], ", ".join(q.answers) or "a text")
+             for kind, q in QUESTIONS.items()]
     return "\n".join(rows)
 
 
 def accuracy_table(scores):
-    rows = ["| question | n | overview | tiles |", "|---|---|---|---|"]
-    for kind, (share, n) in scores["overview"].items():
-        rows.append("| `%s` | %d | %.3f | %.3f |" % (kind, n, share, scores["tiles"][kind][0]))
-    means = [sum(v[0] for v in scores[k].values()) / len(scores[k]) for k in ("overview", "tiles")]
-    if "clip" in scores:
-        rows[:2] = ["| question | n | overview | tiles | clip |", "|---|---|---|---|---|"]
-        rows[2:] = ["%s %.3f |" % (row, scores["clip"][kind][0]) for row, kind in zip(rows[2:], scores["overview"])]
-        means.append(sum(v[0] for v in scores["clip"].values()) / len(scores["clip"]))
-    asked = sum(n for _, n in scores["overview"].values())
-    rows.append("| mean | %d | " % asked + " | ".join("**%.3f**" % m for m in means) + " |")
+    """By question, then the mean of each grade and of all questions."""
+    layouts = [l for l in ("after", "before", "tiles") if l in scores]
+
+    def row(title, kinds, form):
+        shares = [[scores[l][k][0] for k in kinds if k in scores[l]] for l in layouts]
+        cells = [form % np.mean(s) if len(s) == len(kinds) else "" for s in shares]
+        return "| %s | %d | %s |" % (title, sum(scores["after"][k][1] for k in kinds), " | ".join(cells))
+
+    rows = ["| question | n | %s |" % " | ".join(layouts), "|---|---|" + "---|" * len(layouts)]
+    rows += [row("`%s`" % kind, [kind], "%.3f") for kind in scores["after"]]
+    for grade in GRADES:
+        kinds = [k for k in scores["after"] if QUESTIONS[k].grade == grade]
+        if kinds:
+            rows.append(row("mean of %s" % grade, kinds, "**%.3f**"))
+    rows.append(row("mean of all", list(scores["after"]), "**%.3f**"))
     return "\n".join(rows)
+
+
+def reliability_table(found):
+    rows = ["| mean confidence | right | n |", "|---|---|---|"]
+    return "\n".join(rows + ["| %.2f | %.3f | %d |" % tuple(b) for b in found["bins"]])
 
 
 def agreement_text(scores):
@@ -112,10 +140,10 @@ def agreement_text(scores):
             (found["same"], found["pairs"], found["right_at_native_size"], found["pairs"]))
 
 
-def file_table(folder):
+def file_table(folder, model):
     rows = ["| file | bytes | sha256 |", "|---|---|---|"]
     for part in ("text", "mmproj"):
-        name = "%s-%s.gguf" % (NAME, part)
+        name = "%s-%s.gguf" % (model, part)
         with open(os.path.join(folder, name), "rb") as f:
             data = f.read()
         rows.append("| `%s` | %s | `%s` |" % (name, format(len(data), ","), hashlib.sha256(data).hexdigest()))
@@ -124,24 +152,29 @@ def file_table(folder):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--checkpoint", default="build/training/checkpoint.pt")
-    arguments.add_argument("--scores", default="build/training/scores.json")
+    arguments.add_argument("--run", default="build/training/edge", help="folder of checkpoint.pt and scores.json")
     arguments.add_argument("--models", default="samples/models")
     arguments.add_argument("--type", default="q8_0")
-    arguments.add_argument("--note", default="", help="a sentence about this run")
+    arguments.add_argument("--note", default="", help="sentences about this run")
     options = arguments.parse_args()
-    state = torch.load(options.checkpoint, map_location="cpu")
-    with open(options.scores, encoding="utf-8") as f:
+    state = torch.load(os.path.join(options.run, "checkpoint.pt"), map_location="cpu")
+    with open(os.path.join(options.run, "scores.json"), encoding="utf-8") as f:
         scores = json.load(f)
-    c, images = Config(**state["config"]), scores["overview"]["light"][1]
+    c, scenes, name = Config(**state["config"]), scores["after"]["light"][1], "saccade-" + state["name"]
+    first = SPLITS["test"].start
     text = CARD.format(
-        c=c, name=NAME, questions=question_table(), accuracy=accuracy_table(scores), agreement=agreement_text(scores),
-        files=file_table(options.models), type=options.type, images=images, first=SPLITS["test"].start,
-        last=SPLITS["test"].start + images - 1, patches=c.grid ** 2,
-        parameters=sum(v.numel() for k, v in state["average"].items() if "label_head" not in k) / 1e6, steps=state["step"],
-        batch=BATCH, seen=format(state["step"] * BATCH, ","), per_image=QUESTIONS_PER_IMAGE, rate=PEAK_RATE, tiled=TILED_SHARE,
-        pruned=PRUNED_SHARE, minutes=state["elapsed"] / 60, note=options.note + "\n" if options.note else "")
-    with open(os.path.join(options.models, "README.md"), "w", encoding="utf-8") as f:
+        c=c, name=name, preset=state["name"], role_sentence=ROLES[name][0].upper() + ROLES[name][1:] + ".",
+        questions=question_table(), facts=len(describe.FACTS), scenes=scenes, frames=FRAMES, first=first, last=first + scenes - 1,
+        accuracy=accuracy_table(scores), agreement=agreement_text(scores), answers=scores["reliability"]["n"],
+        ece=scores["reliability"]["ece"], reliability=reliability_table(scores["reliability"]),
+        files=file_table(options.models, name), type=options.type, patches=c.grid ** 2,
+        parameters=sum(v.numel() for k, v in state["average"].items() if "label_head" not in k) / 1e6,
+        config=", ".join("%s %s" % (k, v) for k, v in sorted(state.get("options", {}).items())), steps=state["step"],
+        minutes=state["elapsed"] / 60, on=", on " + state["device"] if "device" in state else "",
+        rows=" / ".join(str(train.ROWS[f]) for f in train.FRAMES), train_first=SPLITS["train"].start,
+        before=train.BEFORE_SHARE, tiled=train.TILED_SHARE, windows=1 - train.FRAMES_SHARE[0], pruned=train.PRUNED_SHARE,
+        note=options.note + "\n" if options.note else "")
+    with open(os.path.join(options.models, name + ".md"), "w", encoding="utf-8") as f:
         f.write(text)
 
 

@@ -1,7 +1,9 @@
 """Scores a checkpoint on the test seeds and compares its GGUF pair, run by stock llama.cpp, with it.
 
-    python3 samples/training/evaluate.py --checkpoint build/training/checkpoint.pt --images 500 \
-        --cli /path/to/llama-mtmd-cli --models samples/models --agreement 20 --json build/training/scores.json
+    python3 samples/training/evaluate.py --checkpoint build/training/edge/checkpoint.pt --scenes 300 \
+        --cli /path/to/llama-mtmd-cli --models samples/models --agreement 20 --json build/training/edge/scores.json
+
+What is not measured now is kept in the JSON file, so that its parts can be made one by one.
 """
 
 import argparse
@@ -15,43 +17,67 @@ import cv2
 import numpy as np
 import torch
 
-from export_gguf import NAME, load_model
-from samples import SPLITS, draw_scene, make_batch, prefix, question_ids, questions, random_scene, render, squash
+from export_gguf import load_model
+from judge import judged
+from samples import (QUESTIONS, SHORT, SPLITS, STILL, WATCH, Shape, draw_scene, make_batch, prompt_after, question_ids,
+                     questions, random_scene, render)
 from tokenizer import EOS
-from train import score
 
-KINDS = list(questions.QUESTIONS)
-BATCH = 32
+FRAMES = 4       # of a window
+ROWS = 16
+BINS = 10        # of confidence
+LAYOUTS = ("after", "before", "tiles")
 
 
-def accuracy(model, tokenizer, images, tiled):
-    """{kind: (share of exact answers, n)} over test seeds, canonical questions."""
+def batches(tokenizer, shape, count, layout):
+    """Every still question about `count` scenes, then every watch question about as many windows."""
     start = SPLITS["test"].start
-    return score(model, (make_batch(tokenizer, range(s, min(s + BATCH, start + images)), tiled=tiled, plain=True, kinds=KINDS)
-                         for s in range(start, start + images, BATCH)), precise=True)
+    tiled, order = layout == "tiles", "before" if layout == "before" else "after"
+    for s in range(start, start + count, ROWS):
+        seeds = range(s, min(s + ROWS, start + count))
+        yield make_batch(tokenizer, shape, seeds, 1, order, tiled=tiled, plain=True, kinds=STILL)
+        if not tiled:   # stock llama.cpp's prompt is used with one picture
+            yield make_batch(tokenizer, shape, seeds, FRAMES, order, plain=True, kinds=WATCH)
 
 
-def generate(model, tokenizer, image, question, tiled, limit=8):
-    """Greedy answer in full precision, token by token, as a plain decoder would."""
-    lead, slots = prefix(tokenizer, tiled)
-    ids = lead + question_ids(tokenizer, question)
-    out = []
+def accuracy(answers):
+    """{kind: (share right, n)}."""
+    return {k: (float(np.mean([s for kind, s, _ in answers if kind == k])), sum(kind == k for kind, _, _ in answers))
+            for k in QUESTIONS if any(kind == k for kind, _, _ in answers)}
+
+
+def reliability(answers):
+    """[(mean confidence, share right, n)] by confidence, of short answers, and the expected calibration error."""
+    confidence = np.array([c for kind, _, c in answers if kind in SHORT or kind in WATCH])
+    right = np.array([s for kind, s, _ in answers if kind in SHORT or kind in WATCH])
+    which = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    bins = [(float(confidence[which == b].mean()), float(right[which == b].mean()), int((which == b).sum()))
+            for b in range(BINS) if (which == b).any()]
+    return {"bins": bins, "ece": sum(abs(c - r) * n for c, r, n in bins) / len(right), "n": len(right)}
+
+
+def generate(model, tokenizer, shape, image, question, limit=8):
+    """Greedy answer in full precision, token by token, as a plain decoder would; in stock llama.cpp's prompt."""
+    lead = prompt_after(tokenizer, shape, 1, tiled=True)
+    asked = question_ids(tokenizer, question)
+    ids, picture, out = lead.ids + asked, lead.pictures + [-1] * len(asked), []
     with torch.no_grad():
         while len(out) < limit:
             n = len(ids)
             mask = torch.full((n, n), -1e4).triu(1)[None, None]
-            states, _ = model(torch.from_numpy(image)[None], torch.tensor([ids]), slots, torch.arange(n)[None], mask)
+            states, _ = model(torch.from_numpy(image)[None, None], torch.tensor([ids]), torch.tensor([picture]),
+                              torch.arange(n)[None], mask)
             token = int(model.text.logits(states[0, -1]).argmax())
             if token == tokenizer.id_of[EOS]:
                 break
             out.append(token)
-            ids = ids + [token]
+            ids, picture = ids + [token], picture + [-1]
     return tokenizer.decode(out).strip()
 
 
-def ask_stock(cli, models, picture, question):
+def ask_stock(cli, models, name, picture, question):
     """The answer of llama-mtmd-cli, with its own preprocessing and prompt."""
-    command = [cli, "-m", os.path.join(models, NAME + "-text.gguf"), "--mmproj", os.path.join(models, NAME + "-mmproj.gguf"),
+    command = [cli, "-m", os.path.join(models, name + "-text.gguf"), "--mmproj", os.path.join(models, name + "-mmproj.gguf"),
                "--image", picture, "-p", question, "--temp", "0", "-n", "8", "-t", "1", "--no-warmup"]
     for _ in range(8):
         run = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -63,23 +89,21 @@ def ask_stock(cli, models, picture, question):
     raise RuntimeError("llama-mtmd-cli printed no whole answer in eight runs: %r" % run.stdout)
 
 
-def agreement(model, tokenizer, cli, models, images):
-    """Stock llama.cpp against torch. At 192 x 192 both see the same pixels; at 640 x 360 each
+def agreement(name, model, tokenizer, shape, cli, models, images):
+    """Stock llama.cpp against torch. At the model's size both see the same pixels; at 640 x 360 each
     squashes the frame in its own way, so that the answer's truth counts there."""
     same = total = right = 0
     differences = []
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "scene.png")
         for k in range(images):
-            scene = random_scene(SPLITS["test"].start + k)
-            kind = KINDS[k % len(KINDS)]
-            small = render(scene)
+            scene, kind = random_scene(SPLITS["test"].start + k), SHORT[k % len(SHORT)]
+            small = render(scene, shape)
             cv2.imwrite(path, small[:, :, ::-1])
-            ours = generate(model, tokenizer, small, questions.canonical(kind), tiled=True)
-            theirs = ask_stock(cli, models, path, questions.canonical(kind))
-            full = draw_scene(scene, round(360 * scene.aspect), 360)
-            cv2.imwrite(path, full[:, :, ::-1])
-            native = ask_stock(cli, models, path, questions.canonical(kind))
+            ours = generate(model, tokenizer, shape, small, questions.canonical(kind))
+            theirs = ask_stock(cli, models, name, path, questions.canonical(kind))
+            cv2.imwrite(path, draw_scene(scene, round(360 * scene.aspect), 360)[:, :, ::-1])
+            native = ask_stock(cli, models, name, path, questions.canonical(kind))
             total += 1
             same += ours == theirs
             right += native == questions.answer(kind, scene)
@@ -88,52 +112,35 @@ def agreement(model, tokenizer, cli, models, images):
     return {"pairs": total, "same": same, "right_at_native_size": right, "differences": differences}
 
 
-def on_clip(model, tokenizer, folder, every_s=1.0):
-    """{kind: (share, n)} on frames of the rendered clip, as decoded, where the truth is not open."""
-    with open(os.path.join(folder, "street60.json"), encoding="utf-8") as f:
-        truth = json.load(f)
-    clip, counts, k = cv2.VideoCapture(os.path.join(folder, truth["file"])), {}, 0
-    while True:
-        there, frame = clip.read()
-        if not there:
-            break
-        now, k = k / truth["fps"], k + 1
-        if round(now * truth["fps"]) % round(every_s * truth["fps"]):
-            continue
-        picture = squash(np.ascontiguousarray(frame[:, :, ::-1]))
-        for kind, entry in truth["questions"].items():
-            if any(r["start"] <= now < r["end"] for r in entry["unsure"]):
-                continue
-            expected = next(r["answer"] for r in entry["intervals"] if r["start"] <= now < r["end"])
-            right, n = counts.get(kind, (0, 0))
-            counts[kind] = (right + (generate(model, tokenizer, picture, entry["question"], False) == expected), n + 1)
-    return {kind: (right / n, n) for kind, (right, n) in counts.items()}
-
-
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--checkpoint", default="build/training/checkpoint.pt")
-    arguments.add_argument("--images", type=int, default=500)
+    arguments.add_argument("--checkpoint", default="build/training/edge/checkpoint.pt")
+    arguments.add_argument("--scenes", type=int, default=300, help="test scenes, and as many windows; 0 = none")
+    arguments.add_argument("--layouts", default=",".join(LAYOUTS), help="which of %s" % ", ".join(LAYOUTS))
     arguments.add_argument("--cli", help="llama-mtmd-cli; without it no agreement check")
     arguments.add_argument("--models", default="samples/models")
     arguments.add_argument("--agreement", type=int, default=20, help="pictures, one question each")
-    arguments.add_argument("--clip", help="folder of street60.avi and street60.json")
+    arguments.add_argument("--bf16", action="store_true", help="as trained: faster, and a little less exact")
     arguments.add_argument("--json", help="where the results go; added to what is there")
     options = arguments.parse_args()
-    model, tokenizer = load_model(options.checkpoint)
-    result = {}
-    if options.json and os.path.exists(options.json):   # what is not measured now is kept
+    unknown = set(options.layouts.split(",")) - set(LAYOUTS)
+    if unknown:
+        arguments.error("--layouts: there is no %s" % ", ".join(sorted(unknown)))
+    name, model, tokenizer = load_model(options.checkpoint)
+    shape, result = Shape(model.c), {}
+    if options.json and os.path.exists(options.json):
         with open(options.json, encoding="utf-8") as f:
             result = json.load(f)
-    for name, tiled in (("overview", False), ("tiles", True)) if options.images else ():
-        result[name] = accuracy(model, tokenizer, options.images, tiled)
-        mean = np.mean([share for share, _ in result[name].values()])
-        print("%s: mean %.4f  " % (name, mean) + "  ".join("%s %.3f" % (k, v[0]) for k, v in result[name].items()), flush=True)
-    if options.clip:
-        result["clip"] = on_clip(model, tokenizer, options.clip)
-        print("clip:  " + "  ".join("%s %.3f" % (k, v[0]) for k, v in result["clip"].items()), flush=True)
+    for layout in options.layouts.split(",") if options.scenes else ():
+        answers = list(judged(model, batches(tokenizer, shape, options.scenes, layout), tokenizer, precise=not options.bf16))
+        result[layout] = accuracy(answers)
+        if layout == "after":
+            result["reliability"] = reliability(answers)
+        mean = np.mean([share for share, _ in result[layout].values()])
+        print("%s: mean %.4f  " % (layout, mean) + "  ".join("%s %.3f" % (k, v[0]) for k, v in result[layout].items()), flush=True)
     if options.cli:
-        result["agreement"] = agreement(model, tokenizer, options.cli, options.models, options.agreement)
+        model.eval()
+        result["agreement"] = agreement(name, model, tokenizer, shape, options.cli, options.models, options.agreement)
         print(result["agreement"])
     if options.json:
         with open(options.json, "w", encoding="utf-8") as f:

@@ -22,10 +22,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-import describe_score
 from inherit import inherit
+from judge import run, score
 from model import PRESETS, Config, StreetModel
-from samples import (CLASSES, IGNORE, QUESTIONS, SPLITS, STILL, WATCH, Shape, make_batch, make_practice, vocabulary_texts)
+from samples import CLASSES, SPLITS, STILL, WATCH, Shape, make_batch, make_practice, vocabulary_texts
 
 from tokenizer import Tokenizer
 
@@ -45,48 +45,6 @@ CHECKPOINT_S, SCORE_S, SCORE_IMAGES, SCORE_WINDOWS = 180, 420, 128, 64
 
 def fine(label):
     return label in ("head", "person") or label.isupper() or label.isdigit() or label.startswith(("letter_", "arrow_"))
-
-
-def attention_mask(block, keep):
-    """0 where a token may look: back, at the prefix (block 0) or its own block, at kept tokens."""
-    n = block.shape[1]
-    own = block[:, :, None] == block[:, None, :]
-    back = torch.ones(n, n, dtype=torch.bool, device=block.device).tril()
-    see = (own | (block == 0)[:, None, :]) & keep[:, None, :] & back
-    see = see | torch.eye(n, dtype=torch.bool, device=block.device)   # a padding row must see something
-    return torch.zeros(see.shape, device=block.device).masked_fill(~see, -1e4)[:, None]
-
-
-def run(model, batch, device="cpu"):
-    """-> logits at the answers' tokens, those targets, patch logits."""
-    there = lambda a: torch.from_numpy(a).to(device)   # noqa: E731
-    targets = there(batch.targets)
-    states, labels = model(there(batch.images), there(batch.ids), there(batch.picture), there(batch.positions),
-                           attention_mask(there(batch.block), there(batch.keep)))
-    where = targets != IGNORE
-    return model.text.logits(states[where]), targets[where], labels
-
-
-def score(model, batches, tokenizer, precise=False, device="cpu"):
-    """{kind: (share right, n)}; in bf16 unless precise. Teacher forced: all tokens right means that
-    greedy decoding gives them. Of a description, the share of facts that the likeliest tokens state."""
-    right, total = {}, {}
-    model.eval()
-    with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=not precise):
-        for batch in batches:
-            logits, targets, _ = run(model, batch, device)
-            best = np.full(batch.targets.shape, IGNORE, np.int64)
-            best[batch.targets != IGNORE] = logits.argmax(-1).cpu().numpy()
-            for row, first, count, kind, truth in batch.spans:
-                said = best[row, first:first + count]
-                if kind == "describe":
-                    share = describe_score.share_right(tokenizer.decode(said), truth)
-                else:
-                    share = float((said == batch.targets[row, first:first + count]).all())
-                right[kind] = right.get(kind, 0.0) + share
-                total[kind] = total.get(kind, 0) + 1
-    model.train()
-    return {k: (right[k] / total[k], total[k]) for k in QUESTIONS if k in total}
 
 
 class Rate:
@@ -250,7 +208,8 @@ class Keeper:
         if now - self.saved > CHECKPOINT_S or done:
             save(os.path.join(self.options.out, "checkpoint.pt"), model=model.state_dict(), average=average.state_dict(),
                  config=asdict(model.c), name=self.options.model, optimiser=optimiser.state_dict(), step=step, elapsed=elapsed,
-                 minutes=self.options.minutes, finished=bool(done), tokens=self.tokenizer.tokens, labels=list(CLASSES))
+                 options={k: v for k, v in vars(self.options).items() if k not in ("out", "parent")}, device=self.device,
+                 finished=bool(done), tokens=self.tokenizer.tokens, labels=list(CLASSES))
             self.saved = time.time()
 
 

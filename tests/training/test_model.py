@@ -34,7 +34,7 @@ class Packing(unittest.TestCase):
         return make_batch(self.tokenizer, self.shape, [SEED], plain=True, **how)
 
     def states(self, **how):
-        from train import run
+        from judge import run
         with torch.no_grad():
             return run(self.model, self.batch(**how))[0]
 
@@ -72,7 +72,7 @@ class Packing(unittest.TestCase):
 
     def test_a_dropped_token_is_really_gone(self):
         """If this fails, pruning in training hides nothing, or shifts positions."""
-        from train import attention_mask
+        from judge import attention_mask
         batch = self.batch(prune=True, kinds=["light"])
         keep = batch.keep[0]
         self.assertTrue((~keep).any(), "this seed drops nothing: choose another")
