@@ -1,0 +1,129 @@
+"""The recorded table of stage costs (costs.json), from which virtual time is made.
+
+Costs are processor time of one thread, not wall-clock time: so they hardly depend on what else the machine does while
+they are recorded. `saccade-eval --record-costs` measures both pairs anew."""
+
+import json
+import os
+import statistics
+from dataclasses import asdict
+
+import machine
+import runs
+from configurations import CONFIGURATIONS
+from errors import EvalError, RunFailed
+from models import pair as find_pair
+from virtual_time import StageCosts
+
+TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "costs.json")
+MANY_QUESTIONS = 4   # per picture in the second measurement; the first asks one
+DIGITS = 3           # of a millisecond
+
+
+def read_tables(*paths):
+    """{fingerprint: entry} of the tables that exist; later ones win."""
+    entries = {}
+    for path in paths:
+        if not os.path.exists(path):
+            continue
+        try:
+            with open(path, encoding="utf-8") as file:
+                found = json.load(file)["pairs"]
+            entries.update({key: dict(entry, local=StageCosts(**entry["local"]), server=StageCosts(**entry["server"]))
+                            for key, entry in found.items()})
+        except (ValueError, KeyError, TypeError) as error:
+            raise EvalError("cannot read the table of costs %s (%s); saccade-eval --record-costs writes it anew"
+                            % (path, error)) from error
+    return entries
+
+
+def costs_of(pair, entries):
+    """(entry, note). The costs of the shipped pair before the last training stand in for those of a new one: shapes
+    change seldom. None without any."""
+    if pair.fingerprint in entries:
+        return entries[pair.fingerprint], None
+    same_role = [entry for entry in entries.values() if entry["role"] == pair.role and entry["name"] == pair.name]
+    if same_role:
+        return same_role[-1], "stage costs of %s were recorded with other weights" % pair.name
+    return None, "no stage costs are recorded for %s" % pair.name
+
+
+def _median(values):
+    return statistics.median(values) if values else 0.0
+
+
+def _local(pair, truth, questions):
+    """StageCosts of localmllm: one picture and one question, and further questions about the same picture."""
+    result = runs.run(CONFIGURATIONS["everything"], truth, questions, "exact", {"edge": pair})
+    first, later, seen = [], [], None
+    for answer in result.answers:
+        (later if answer["content"] == seen else first).append(answer)
+        seen = answer["content"]
+    first = first[1:] or first   # the very first pays for warming up
+    ask = _median([a["work_ms"] for a in later])
+    decode_share = _median([a["stages"]["decode_ms"] / max(1e-9, a["stages"]["decode_ms"] + a["stages"]["prefill_ms"]) for a in later])
+    picture = max(0.0, _median([a["work_ms"] for a in first]) - ask)
+    encode_share = _median([a["stages"]["encode_ms"] / max(1e-9, a["stages"]["encode_ms"] + a["stages"]["prefill_ms"]) for a in first])
+    kept = _median([a["tokens"]["kept"] for a in first]) or 1
+    work = sum(a["work_ms"] for a in result.answers)
+    frames = max(1, result.summary["frames"]["seen"])
+    return StageCosts(
+        frame_ms=round(max(0.0, 1000 * result.summary["cpu_s"] - work) / frames, DIGITS),
+        encode_ms=round(picture * encode_share, DIGITS),
+        prefill_ms_per_token=round(picture * (1 - encode_share) / kept, DIGITS),
+        ask_ms=round(ask * (1 - decode_share), DIGITS), decode_ms_per_token=round(ask * decode_share, DIGITS))
+
+
+def _server(pair, truth, questions):
+    """StageCosts of llama-server, from its processor time with one and with many questions per picture."""
+    configuration = CONFIGURATIONS["server-2fps" if pair.role == "edge" else "cloud-only"]
+    one, many = (runs.run(configuration, truth, questions[:n], "exact", {configuration.pair: pair}) for n in (1, MANY_QUESTIONS))
+    pictures = max(1, len(one.answers))
+    per_group = [1000 * r.summary["cpu_parts"]["server"] / pictures for r in (one, many)]
+    ask = max(0.0, (per_group[1] - per_group[0]) / (MANY_QUESTIONS - 1))
+    stages = [a["stages"] for k, a in enumerate(many.answers) if k % MANY_QUESTIONS]
+    decode_share = _median([s["decode_ms"] / max(1e-9, s["decode_ms"] + s["prefill_ms"]) for s in stages])
+    generated = _median([a["tokens"]["generated"] for a in many.answers]) or 1
+    frames = max(1, one.summary["frames"]["seen"])
+    return StageCosts(
+        frame_ms=round(1000 * one.summary["cpu_parts"]["client"] / frames, DIGITS),
+        encode_ms=round(max(0.0, per_group[0] - ask), DIGITS), ask_ms=round(ask * (1 - decode_share), DIGITS),
+        decode_ms_per_token=round(ask * decode_share / generated, DIGITS),
+        overhead_ms=round(max(0.0, 1000 * (many.summary["cpu_parts"]["client"] - one.summary["cpu_parts"]["client"])
+                              / max(1, len(many.answers) - len(one.answers))), DIGITS))
+
+
+def record(pair, truth, kinds, say):
+    """The table's entry of one pair. RunFailed when its pipeline does not run."""
+    questions = [q for q in truth.of_kinds(kinds) if q.grade in ("glance", "look")][:MANY_QUESTIONS]
+    say("recording the stage costs of %s" % pair.name)
+    local = _local(pair, truth, questions)
+    try:
+        server = _server(pair, truth, questions)
+    except RunFailed as error:
+        say("no llama-server for %s (%s); its server costs are those of localmllm" % (pair.name, error))
+        server = local
+    return {"role": pair.role, "name": pair.name, "local": asdict(local), "server": asdict(server)}
+
+
+def write_table(path, recorded, keep=None):
+    """recorded: {fingerprint: entry}"""
+    table = {"about": "milliseconds of one thread's work, recorded by saccade-eval --record-costs",
+             "machine": machine.describe(), "pairs": dict(keep or {}, **recorded)}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(table, file, indent=1, sort_keys=True)
+        file.write("\n")
+
+
+def record_all(path, truth, kinds, say):
+    """Writes the table of every pair that there is."""
+    recorded = {}
+    for role in ("edge", "cloud"):
+        try:
+            pair = find_pair(role)
+            recorded[pair.fingerprint] = record(pair, truth, kinds, say)
+        except RunFailed as error:
+            say("the %s pair is left out: %s" % (role, error))
+    if not recorded:
+        raise EvalError("no pair could be measured, the table of costs stays as it was")
+    write_table(path, recorded)

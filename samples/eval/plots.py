@@ -1,0 +1,92 @@
+"""The pictures of a report: accuracy against cost, how late answers are, and one clip's decisions against its events.
+
+Readable in grey and by colour-blind people: colours are those of Okabe and Ito, and shape, line style or hatching says the
+same again. The same figures give the same bytes."""
+
+import os
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+from timeline_plot import draw_timeline  # noqa: E402
+
+COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
+MARKERS = "o^sDvP*Xh<>pdH8"
+LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)))
+STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD",
+         "grid.linewidth": 0.6, "axes.axisbelow": True, "svg.hashsalt": "saccade", "legend.frameon": False}
+SIZE = (8.6, 4.6)        # inches; with the legend at the right
+NEVER = 1e-4             # seconds; smaller latencies cannot be seen on the axis
+
+
+def _style(k):
+    return {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
+
+
+def _save(figure, folder, name):
+    """SVG for the documentation, PNG for everything else. -> the SVG's name"""
+    for suffix in ("svg", "png"):
+        figure.savefig(os.path.join(folder, "%s.%s" % (name, suffix)), bbox_inches="tight", dpi=110,
+                       metadata={"Date": None} if suffix == "svg" else {"Software": None})
+    plt.close(figure)
+    return name + ".svg"
+
+
+def _legend(axes):
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, handlelength=3)
+
+
+def draw_accuracy(folder, part, mode, name):
+    """A point per configuration with the 95 % intervals of both figures."""
+    key, what = (("work_s", "Work, seconds per minute of stream (recorded stage costs, one thread)") if mode == "exact"
+                 else ("cpu_s", "CPU, seconds per minute of stream (all processes, measured)"))
+    points = [(row["name"], part["figures"][row["name"]]) for row in part["rows"] if part["figures"][row["name"]]]
+    points = [(label, f[key], f["accuracy"]["all"]) for label, f in points if f[key] and f["accuracy"]["all"]]
+    if not points:
+        return None
+    figure, axes = plt.subplots(figsize=SIZE)
+    for k, (label, cost, right) in enumerate(points):
+        across = [[max(0, cost["value"] - cost["low"])], [max(0, cost["high"] - cost["value"])]]
+        up = [[100 * max(0, right["value"] - right["low"])], [100 * max(0, right["high"] - right["value"])]]
+        axes.errorbar(cost["value"], 100 * right["value"], xerr=across, yerr=up, label=label, linestyle="none", markersize=8,
+                      markeredgecolor="white", elinewidth=0.9, capsize=2, **_style(k))
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    axes.set_xlabel(what)
+    axes.set_ylabel("Right over time, % of checks")
+    _legend(axes)
+    return _save(figure, folder, name)
+
+
+def draw_latency(folder, rows, mode, name):
+    """A step line per configuration: the share of its answers that are there after so many seconds."""
+    drawn = [(row, sorted(late for run in row.runs for _, late in run.score.latencies())) for row in rows
+             if row.runs and not row.missing]
+    if not drawn:
+        return None
+    figure, axes = plt.subplots(figsize=SIZE)
+    for k, (row, late) in enumerate(drawn):
+        shares = [100 * (n + 1) / len(late) for n in range(len(late))]
+        axes.step([max(NEVER, s) for s in late], shares, where="post", label="%s (n = %d)" % (row.name, len(late)), linewidth=1.6,
+                  color=COLOURS[k % len(COLOURS)], linestyle=LINES[k % len(LINES)])
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    axes.set_ylim(0, 101)
+    axes.set_xlabel("From the picture to the answer, seconds" + (" of virtual time" if mode == "exact" else ""))
+    axes.set_ylabel("Answers that are there, %")
+    _legend(axes)
+    return _save(figure, folder, name)
+
+
+def draw_all(folder, report, results):
+    """[(title, file name)] of what was drawn into the folder."""
+    drawn = []
+    with plt.rc_context(STYLE):
+        for mode, result in results.items():
+            drawn.append(("Accuracy against cost, %s" % mode, draw_accuracy(folder, report[mode], mode, "accuracy-%s" % mode)))
+            drawn.append(("Latency, %s" % mode, draw_latency(folder, result["rows"], mode, "latency-%s" % mode)))
+            drawn.append(("Decisions against events, %s" % mode, draw_timeline(folder, result["rows"], mode, "timeline-%s" % mode, _save)))
+    return [(title, name) for title, name in drawn if name]
