@@ -273,20 +273,23 @@ def _random_signs(rng, scene):
         scene.arrow = arrow if arrow.x is not None else None
 
 
-def add_reading_practice(rng, scene):
-    """Many boards at once, large and small, before everything else; for the patch labels alone."""
+def add_reading_practice(rng, scene, left=0.0, top=0.0, share=1.0):
+    """A page of boards, side by side, before everything else: for the patch labels alone. Small print is
+    learned from very many words, and a street has few. The page fills a window of the frame, `share` of
+    its width and height from (left, top), all in shares of the frame."""
     scene.sign = scene.hours = scene.bus = None
-    y = 0.04
-    while y < 0.97:
-        letter = float(LETTER_HEIGHT * 0.95 * 3.0 ** rng.beta(1.0, 1.6))
-        for _ in range(2):
-            text = str(rng.choice(WORDS + HOURS) if rng.random() < 0.75 else rng.choice(BUS_LINES))
-            board = Board(text, 0.0, y + letter, letter, int(rng.integers(4)))
-            half = len(scene.more_boards) % 2
-            low, high = half * scene.aspect / 2 + board.width / 2, (half + 1) * scene.aspect / 2 - board.width / 2
-            board.x = float(from_view(scene, rng.uniform(low, high)))
-            scene.more_boards.append(board)
-        y += 2.2 * letter + 0.01
+    y = top + float(rng.uniform(-0.02, 0.02))
+    while y < top + share:
+        letter = float(LETTER_HEIGHT * 0.92 * 2.5 ** rng.beta(1.0, 2.2))
+        x = left * scene.aspect + float(rng.uniform(-0.05, 0.02))
+        while x < (left + share) * scene.aspect:
+            text = str(rng.choice(WORDS + HOURS) if rng.random() < 0.8 else rng.choice(BUS_LINES))
+            board = Board(text, 0.0, y, letter, int(rng.integers(4)))
+            board.x, board.y = float(from_view(scene, x + board.width / 2)), y + board.height / 2
+            if rng.random() < 0.85:   # else the street shows through
+                scene.more_boards.append(board)
+            x += board.width + float(rng.uniform(0.0, 0.02))
+        y += board.height + float(rng.uniform(0.0, 0.012))
 
 
 def random_scene(seed):

@@ -16,7 +16,7 @@ import numpy as np
 from avi import write_avi
 from draw import draw_scene
 from scene import SPLITS
-from script import PRESETS, Script
+from script import ASPECT, PRESETS, Script
 from sound_track import car_pass, light_beeps, random_events, track
 from timeline import events_of, questions_over
 
@@ -29,12 +29,20 @@ def split_of(seed):
     return next((name for name, seeds in SPLITS.items() if seed in seeds), None)
 
 
+def _car_sounds(path, seconds):
+    """One swelling sound for every stretch that the car drives; a waiting car is not heard."""
+    stretches = zip(path.times, path.times[1:], path.values, path.values[1:])
+    for start, end, a, b in stretches:
+        if a != b and start < seconds - 0.5 and end > start:
+            nearest = float(np.clip((ASPECT / 2 - a) / (b - a), 0.0, 1.0))
+            yield car_pass(start, end, start + nearest * (end - start))
+
+
 def sounds_of(script, seed, seconds):
-    """Cars are heard while they drive by, and the light beeps; the rest is chance. -> events, samples."""
+    """Cars are heard while they drive, and the light beeps; the rest is chance. -> events, samples."""
     rng = np.random.default_rng((seed, 16))
-    events = [car_pass(max(0.0, path.times[0]), min(float(seconds), path.times[-1])) for *_, path in script.cars
-              if path.times[0] < seconds - 0.5]
-    if script.light_x:
+    events = [e for *_, path in script.cars for e in _car_sounds(path, seconds)]
+    if script.light_x and not script.calm:
         events += light_beeps(script.states, seconds)
     if not script.calm:
         events += random_events(rng, seconds, ("siren", "horn", "speech"))
@@ -50,7 +58,7 @@ def write_stream(preset, seed, seconds, folder):
     frames = (cv2.imencode(".jpg", draw_scene(s, WIDTH, HEIGHT)[:, :, ::-1], JPEG_SETTINGS)[1].tobytes() for s in scenes)
     events, samples = sounds_of(script, seed, seconds)
     os.makedirs(folder, exist_ok=True)
-    write_avi(os.path.join(folder, name + ".avi"), list(frames), FPS, WIDTH, HEIGHT, audio=samples)
+    write_avi(os.path.join(folder, name + ".avi"), frames, FPS, WIDTH, HEIGHT, audio=samples)
     questions = questions_over(scenes, FPS)
     truth = {"file": name + ".avi", "preset": preset, "seed": seed, "split": split_of(seed), "fps": FPS, "frames": count,
              "duration": seconds, "width": WIDTH, "height": HEIGHT, "camera": PRESETS[preset].camera,

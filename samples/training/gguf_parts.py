@@ -5,8 +5,9 @@ import sys
 
 # What llama.cpp's fixed list knows as "smolvlm", written out for those who render Jinja.
 SMOLVLM_TEMPLATE = (
-    "<|im_start|>{% for message in messages %}{% if message['role'] == 'system' %}{{ message['content'] }}{{ '\\n\\n' }}"
-    "{% else %}{{ 'User: ' if message['role'] == 'user' else 'Assistant: ' }}"
+    "<|im_start|>{% for message in messages %}"
+    "{% if message['role'] == 'system' %}{{ message['content'] }}{{ '\\n\\n' }}{% else %}"
+    "{{ 'User: ' if message['role'] == 'user' else 'Assistant: ' }}"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
     "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}"
     "{% else %}{{ '<image>' }}{% endif %}{% endfor %}{% endif %}"

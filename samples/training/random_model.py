@@ -108,7 +108,8 @@ def tensor_chunks(weights, tensor, kind, live):
 def write_tensors(w, gguf, tensors, weights, live=0):
     types = gguf.GGMLQuantizationType
     for tensor, kind in tensors:
-        w.add_tensor_info(tensor.name, tensor.shape, np.dtype(np.float32), size_of(tensor.shape, kind), types[kind.upper()])
+        size = size_of(tensor.shape, kind)
+        w.add_tensor_info(tensor.name, tensor.shape, np.dtype(np.float32), size, types[kind.upper()])
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_ti_data_to_file()
@@ -124,7 +125,7 @@ def write_tensors(w, gguf, tensors, weights, live=0):
 def write_text(gguf, path, family, words, tensors, kind, weights):
     w = gguf.GGUFWriter(path, family.text.arch)
     w.add_name("%s shape, random weights" % family.title)
-    w.add_description("Random numbers, for measurements of speed and for comparing programs. Made by the Saccade project.")
+    w.add_description("Random numbers, to measure speed and compare programs. Made by the Saccade project.")
     w.add_file_type(gguf.LlamaFileType["MOSTLY_" + kind.upper()])
     family.text.describe(w)
     family.describe_text(w, gguf)
@@ -170,8 +171,8 @@ def make_pair(name, options, gguf, weights):
     os.makedirs(options.out, exist_ok=True)
     free = shutil.disk_usage(options.out).free
     if text_bytes + vision_bytes + SPARE > free:
-        sys.exit("random_model: %s needs %s, and \"%s\" has %s free. Choose another folder with --out, or a smaller --type."
-                 % (name, megabytes(text_bytes + vision_bytes), options.out, megabytes(free)))
+        sys.exit("random_model: %s needs %s, and \"%s\" has %s free. Choose another folder with --out, or a smaller "
+                 "--type." % (name, megabytes(text_bytes + vision_bytes), options.out, megabytes(free)))
     write_whole(paths[0], lambda path: write_text(gguf, path, family, words, text, options.type, weights))
     write_whole(paths[1], lambda path: write_projector(gguf, path, family, vision, options.projector_type, weights))
     return paths
@@ -186,8 +187,9 @@ def parse(arguments):
     parser.add_argument("family", nargs="+", help="one or more of %s, or all" % ", ".join(shapes.FAMILIES))
     parser.add_argument("--out", default=".", help="folder for the files")
     parser.add_argument("--type", choices=TYPES, default="q8_0", help="of the language model's matrices")
-    parser.add_argument("--projector-type", choices=PROJECTOR_TYPES, help="of the projector's; f16 with f16, else q8_0")
-    parser.add_argument("--tiny", action="store_true", help="two layers, small widths and a small vocabulary, for tests")
+    parser.add_argument("--projector-type", choices=PROJECTOR_TYPES,
+                        help="of the projector's; f16 with f16 and bf16, else q8_0")
+    parser.add_argument("--tiny", action="store_true", help="two layers, small widths, a small vocabulary, for tests")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dry-run", action="store_true", help="say parameters and sizes, write nothing")
     options = parser.parse_args(arguments)
@@ -196,7 +198,8 @@ def parse(arguments):
         options.family = list(shapes.FAMILIES)
     for name in options.family:
         if name not in shapes.FAMILIES:
-            sys.exit("random_model: there is no family \"%s\". There are: %s, and all." % (name, ", ".join(shapes.FAMILIES)))
+            sys.exit("random_model: there is no family \"%s\". There are: %s, and all."
+                     % (name, ", ".join(shapes.FAMILIES)))
     return options
 
 

@@ -53,7 +53,8 @@ class RandomWeights:
             if kind == "q6_k":
                 blocks = _q6_k(values)
             else:
-                blocks = self.gguf.quants.quantize(values.reshape(-1, numbers), self.gguf.GGMLQuantizationType[kind.upper()])
+                wanted = self.gguf.GGMLQuantizationType[kind.upper()]
+                blocks = self.gguf.quants.quantize(values.reshape(-1, numbers), wanted)
             self._pools[kind] = np.ascontiguousarray(blocks).view(np.uint8).reshape(-1, size)
         return self._pools[kind]
 

@@ -180,8 +180,8 @@ def make_practice(tokenizer, shape, seeds, window):
     for k, seed in enumerate(seeds):
         rng = np.random.default_rng((seed, 1))
         scene = random_scene(seed)
-        if rng.random() < 0.7:
-            add_reading_practice(rng, scene)
+        if rng.random() < 0.85:
+            add_reading_practice(rng, scene, corner[1] / shape.patches, corner[0] / shape.patches, window / shape.patches)
         images[k] = render(scene, shape, rng)[y:y + window * shape.patch, x:x + window * shape.patch]
         grid = patch_labels(scene, shape.patches)
         labels[k] = grid[corner[0]:corner[0] + window, corner[1]:corner[1] + window].reshape(window ** 2, -1)

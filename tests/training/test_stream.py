@@ -1,7 +1,12 @@
 """Streams: the same arguments are the same clip, its truth is what the scenes show, and disturbances change no answer."""
 
+import json
+import os
+import pathlib
+import tempfile
 import unittest
 
+import cv2
 import numpy as np
 
 import street  # noqa: F401
@@ -11,6 +16,8 @@ from draw import draw_scene
 from questions import QUESTIONS, answer
 from scene import SPLITS, random_scene
 from script import PRESETS, Script
+from stills import write_stills
+from stream import write_stream
 from timeline import SPAN, WATCH, events_of, questions_over
 from window import random_window
 
@@ -92,6 +99,32 @@ class Streams(unittest.TestCase):
             still = [k for k in QUESTIONS if k not in WATCH]
             share = np.mean([len(open_kinds(s) & set(still)) / len(still) for s in scenes])
             self.assertLess(share, 0.2, preset)
+
+
+class Files(unittest.TestCase):
+    def test_a_stream_is_written_with_sound_and_truth(self):
+        """If this fails, an evaluation has no clip; the same arguments must give the same bytes."""
+        with tempfile.TemporaryDirectory() as folder:
+            first = pathlib.Path(write_stream("street", SEED, 10, os.path.join(folder, "a")))
+            again = pathlib.Path(write_stream("street", SEED, 10, os.path.join(folder, "b")))
+            self.assertEqual(first.read_bytes(), again.read_bytes())
+            self.assertEqual(first.with_suffix(".avi").read_bytes(), again.with_suffix(".avi").read_bytes())
+            truth = json.loads(first.read_text(encoding="utf-8"))
+            clip = cv2.VideoCapture(str(first.with_suffix(".avi")))
+            self.assertEqual(int(clip.get(cv2.CAP_PROP_FRAME_COUNT)), truth["frames"])
+        self.assertEqual((truth["split"], set(truth["questions"])), ("validation", set(QUESTIONS)))
+        self.assertTrue(all({"start", "end", "label"} <= set(e) for e in truth["sounds"]))
+        self.assertIn("car", {e["label"] for e in truth["sounds"]})
+
+    def test_stills_judge_the_last_picture_of_a_window(self):
+        """If this fails, a watch question is scored before it could be seen."""
+        with tempfile.TemporaryDirectory() as folder:
+            truth = json.loads(pathlib.Path(write_stills(SEED, 3, 4, folder)).read_text(encoding="utf-8"))
+        self.assertEqual((truth["frames"], truth["fps"]), (12, 1))
+        for kind, entry in truth["questions"].items():
+            self.assertEqual([r["start"] for r in entry["unsure"]], [0.0, 4.0, 8.0], kind)
+            for k, run in enumerate(entry["intervals"]):
+                self.assertEqual(run["answer"], answer(kind, random_window(SEED + k, 4)), kind)
 
 
 class Windows(unittest.TestCase):

@@ -9,8 +9,9 @@ import dataclasses
 from .parts import Decoder, Family, Tensor, Vit, Words, small_decoder, small_vit
 
 TEMPLATE = (
-    "{% for message in messages %}{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role'])"
-    " + '\\n' + message['content'] | trim + '<end_of_turn>\\n' }}{% endfor %}"
+    "{% for message in messages %}{{ '<start_of_turn>' }}"
+    "{{ ('model' if message['role'] == 'assistant' else message['role']) + '\\n' }}"
+    "{{ message['content'] | trim + '<end_of_turn>\\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}")
 SPECIALS = ("<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>", "<start_of_image>",
             "<end_of_image>", "<image_soft_token>")

@@ -1,4 +1,4 @@
-"""InternVL3-1B: Qwen2.5-0.5B with an output matrix of its own, InternViT-300M, 2 x 2 patches shuffled into one token."""
+"""InternVL3-1B: Qwen2.5-0.5B with its own output matrix, InternViT-300M, 2 x 2 patches shuffled into one token."""
 
 import dataclasses
 

@@ -36,8 +36,8 @@ def tiny(family):
 def _smol(name, title, parameters, **text):
     return Family(
         name, title, parameters,
-        Decoder("llama", kv_heads=text["heads"] // 3, head_dim=64, vocab=49280, context=8192, rope_base=100000.0, eps=1e-5,
-                tied=False, **text),
+        Decoder("llama", kv_heads=text["heads"] // 3, head_dim=64, vocab=49280, context=8192, rope_base=100000.0,
+                eps=1e-5, tied=False, **text),
         Vit(layers=12, width=768, heads=12, ff=3072, image=512, patch=16, eps=1e-6, positions=1024),
         Words(SPECIALS, eos=EOS, pad=PAD, bos=BOS, pre="smollm", template=SMOLVLM_TEMPLATE),
         projector, nothing_more, describe_vision, tiny)
