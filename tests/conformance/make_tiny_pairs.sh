@@ -6,8 +6,10 @@ set -uo pipefail
 folder=$1 python=$2; shift 2
 rm -rf "$folder" "$folder.python"
 if ! source=$("$@"); then
-  echo "There are no tiny pairs: gguf-py, of llama.cpp's source, could not be had. Set SACCADE_LLAMA_SOURCE to a source tree."
+  echo "There are no tiny pairs: gguf-py, of llama.cpp's source, could not be had." \
+       "Set SACCADE_LLAMA_SOURCE to a source tree."
   exit 0
 fi
 ln -sfn "$source" "$folder.python"   # for tests that use gguf-py themselves
-SACCADE_LLAMA_SOURCE=$source exec "$python" "$(dirname "$0")/../../samples/training/random_model.py" all --tiny --out "$folder"
+program=$(dirname "$0")/../../samples/training/random_model.py
+SACCADE_LLAMA_SOURCE=$source exec "$python" "$program" all --tiny --out "$folder"

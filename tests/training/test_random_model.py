@@ -29,7 +29,8 @@ def gguf_package():
 
 
 GGUF = gguf_package()
-needs_gguf = unittest.skipIf(GGUF is None, "The Python package gguf is not there: set SACCADE_LLAMA_SOURCE to a llama.cpp source tree.")
+needs_gguf = unittest.skipIf(
+    GGUF is None, "The Python package gguf is not there: set SACCADE_LLAMA_SOURCE to a llama.cpp source tree.")
 
 
 def run(*arguments):
@@ -55,7 +56,7 @@ class Shapes(unittest.TestCase):
         for name in shapes.FAMILIES:
             for tiny in (False, True):
                 family, words = random_model.parts_of(name, tiny)
-                self.assertEqual(len(words.texts), len(set(words.texts)), "llama.cpp aborts on a token that stands twice")
+                self.assertEqual(len(words.texts), len(set(words.texts)), "llama.cpp aborts on a token twice")
                 self.assertEqual(len(words.texts), family.text.vocab)
                 for kind in random_model.TYPES:
                     tensors = random_model.typed(family.text.tensors(), random_model.text_type, kind)
@@ -138,11 +139,11 @@ class Files(unittest.TestCase):
         weights = random_weights.RandomWeights(GGUF, 1)
         for kind in random_weights.BLOCKS:
             raw = np.frombuffer(b"".join(weights.chunks("x", 1 << 16, kind, 0.03)), np.uint8)
-            values = GGUF.quants.dequantize(raw, GGUF.GGMLQuantizationType[kind.upper()]) if kind not in ("f32", "f16") \
-                else raw.view(np.float32 if kind == "f32" else np.float16)
+            plain = {"f32": np.float32, "f16": np.float16}.get(kind)
+            values = raw.view(plain) if plain else GGUF.quants.dequantize(raw, GGUF.GGMLQuantizationType[kind.upper()])
             self.assertEqual(values.size, 1 << 16)
-            self.assertAlmostEqual(float(values.astype(np.float64).std()), 0.03, delta=0.002, msg=kind)
-            self.assertAlmostEqual(float(values.astype(np.float64).mean()), 0, delta=0.001, msg=kind)
+            self.assertAlmostEqual(float(values.std(dtype=np.float64)), 0.03, delta=0.002, msg=kind)
+            self.assertAlmostEqual(float(values.mean(dtype=np.float64)), 0, delta=0.001, msg=kind)
 
 
 if __name__ == "__main__":
