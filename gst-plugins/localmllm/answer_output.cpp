@@ -40,6 +40,8 @@ GstStructure *answer_structure(const Answer &answer) {
                         "capture-to-answer-ms", G_TYPE_DOUBLE, to_milliseconds(timings.capture_to_answer),  //
                         "tokens-seen", G_TYPE_INT, answer.visual_tokens_seen,                               //
                         "tokens-kept", G_TYPE_INT, answer.visual_tokens_kept,                               //
+                        "tokens-generated", G_TYPE_INT,                                                     //
+                        static_cast<int>(answer.token_log_probabilities.size()),                            //
                         "truncated", G_TYPE_BOOLEAN, static_cast<gboolean>(answer.truncated), nullptr);
   if (answer.supersedes)
     gst_structure_set(structure, "supersedes", G_TYPE_UINT64, static_cast<guint64>(*answer.supersedes),

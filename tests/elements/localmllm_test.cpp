@@ -190,6 +190,9 @@ TEST(LocalMllm, PostsTheAnswerAndEmitsTheSignal) {
   EXPECT_TRUE(gst_structure_has_name(answer, "saccade-answer"));
   double confidence = 0;
   EXPECT_TRUE(gst_structure_get_double(answer, "confidence", &confidence));
+  gint generated = 0;
+  EXPECT_TRUE(gst_structure_get_int(answer, "tokens-generated", &generated));
+  EXPECT_GE(generated, 1);
   EXPECT_GT(confidence, 0.0);
   const auto buffer = mind.pull();
   EXPECT_EQ(text_of(buffer.get()), gst_structure_get_string(answer, "text"));
