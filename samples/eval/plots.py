@@ -18,6 +18,8 @@ LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1))
 STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD",
          "grid.linewidth": 0.6, "axes.axisbelow": True, "svg.hashsalt": "saccade", "legend.frameon": False}
 SIZE = (8.6, 4.6)        # inches; with the legend at the right
+WIDE = 6                 # the largest by the smallest value from which on an axis is logarithmic
+LARGEST, SMALLEST = 12, 7   # points: the first markers are the largest, so that none hides another in the same place
 NEVER = 1e-4             # seconds; smaller latencies cannot be seen on the axis
 
 
@@ -32,6 +34,18 @@ def _save(figure, folder, name):
                        metadata={"Date": None} if suffix == "svg" else {"Software": None})
     plt.close(figure)
     return name + ".svg"
+
+
+def _across(axes, values):
+    """The horizontal axis: logarithmic where the values are far apart, with round numbers at its ticks."""
+    values = [value for value in values if value > 0]
+    if not values or max(values) / min(values) < WIDE:
+        axes.set_xlim(left=0)
+        return
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
 
 
 def _legend(axes):
@@ -50,11 +64,9 @@ def draw_accuracy(folder, part, mode, name):
     for k, (label, cost, right) in enumerate(points):
         across = [[max(0, cost["value"] - cost["low"])], [max(0, cost["high"] - cost["value"])]]
         up = [[100 * max(0, right["value"] - right["low"])], [100 * max(0, right["high"] - right["value"])]]
-        axes.errorbar(cost["value"], 100 * right["value"], xerr=across, yerr=up, label=label, linestyle="none", markersize=8,
-                      markeredgecolor="white", elinewidth=0.9, capsize=2, **_style(k))
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+        axes.errorbar(cost["value"], 100 * right["value"], xerr=across, yerr=up, label=label, linestyle="none",
+                      markersize=LARGEST - (LARGEST - SMALLEST) * k / len(points), markeredgecolor="white", elinewidth=0.9, capsize=2, **_style(k))
+    _across(axes, [cost["value"] for _, cost, _ in points])
     axes.set_xlabel(what)
     axes.set_ylabel("Right over time, % of checks")
     _legend(axes)
@@ -72,8 +84,7 @@ def draw_latency(folder, rows, mode, name):
         shares = [100 * (n + 1) / len(late) for n in range(len(late))]
         axes.step([max(NEVER, s) for s in late], shares, where="post", label="%s (n = %d)" % (row.name, len(late)), linewidth=1.6,
                   color=COLOURS[k % len(COLOURS)], linestyle=LINES[k % len(LINES)])
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    _across(axes, [max(NEVER, s) for _, late in drawn for s in (late[0], late[-1])])
     axes.set_ylim(0, 101)
     axes.set_xlabel("From the picture to the answer, seconds" + (" of virtual time" if mode == "exact" else ""))
     axes.set_ylabel("Answers that are there, %")

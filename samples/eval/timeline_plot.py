@@ -1,6 +1,7 @@
 """One clip as it went: what was true, what each configuration said meanwhile, and when it encoded a picture."""
 
 import matplotlib.pyplot as plt
+from matplotlib.patches import Patch
 
 from figures import REFERENCE
 from score import rightness
@@ -10,6 +11,7 @@ MOST_KINDS = 3                   # the questions whose truth changes most often
 ROW, BAR = 1.0, 0.72
 FILLS = ("#FFFFFF", "#BBD7EC", "#8FBC8F", "#F3D9A4", "#C9B6DB", "#B0B0B0", "#E6B8A2", "#7FA7C9")   # light: black text on them
 WRONG = {"hatch": "////", "edgecolor": "#B03000", "linewidth": 0.8}
+OPEN = {"hatch": "....", "edgecolor": "#777777", "linewidth": 0}
 FITS_S = 0.019                   # share of the clip that one letter needs
 
 
@@ -78,7 +80,7 @@ def draw_timeline(folder, rows, mode, name, save):
             return fills.get(text, "#FFFFFF")
         _bars(axes, y, [(s, min(e, duration), a) for s, e, a in question.intervals if s < duration], fill_of, duration)
         for start, end in question.unsure:
-            axes.barh(y, min(end, duration) - start, left=start, height=BAR, fill=False, hatch="....", edgecolor="#777777", linewidth=0)
+            axes.barh(y, min(end, duration) - start, left=start, height=BAR, fill=False, **OPEN)
         labels.append((y, "%s: truth" % question.kind))
         for label, run in runs.items():
             y += ROW
@@ -93,7 +95,9 @@ def draw_timeline(folder, rows, mode, name, save):
         y += ROW
     axes.set_yticks([at for at, _ in labels], [text for _, text in labels])
     axes.set_ylim(y - 0.4, -0.6)
-    axes.set_xlim(0, duration)
+    axes.set_xlim(-0.01 * duration, duration)
     axes.grid(False)
-    axes.set_xlabel("Seconds of %s. Hatched: the answer that stood was wrong; dotted: the truth is open" % clip)
+    axes.set_xlabel("Seconds of the clip %s" % clip)
+    axes.legend(handles=[Patch(fill=False, label="the answer that stood was wrong", **WRONG), Patch(fill=False, label="the truth is open", **OPEN)],
+                loc="upper left", bbox_to_anchor=(0, -0.55 / (0.34 * height + 1.2) * 1.35), ncol=2, borderaxespad=0)
     return save(figure, folder, name)
