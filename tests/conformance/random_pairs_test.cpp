@@ -22,7 +22,7 @@ namespace saccade {
 namespace {
 
 constexpr int kMaxTokens = 12;
-constexpr int kContext = 4096;
+constexpr int kContext = 1024;
 constexpr const char *kQuestion = "What colour is the car?";
 constexpr const char *kOther = "Describe what you see.";
 
