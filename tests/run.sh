@@ -26,7 +26,7 @@ while (($#)); do
   esac
 done
 
-set_up tools build libraries run render test
+set_up tools build libraries run render test evaluate
 configure_project "$preset" -DSACCADE_TESTS=ON
 ((setup_only)) && { say "everything is set up"; exit 0; }
 

@@ -11,6 +11,8 @@ from errors import USAGE, EvalError
 
 RATE = 2   # pictures a second that are looked at: a street's state holds for seconds, and a small CPU can bear it
 
+COMPLEX = 0.4   # picture complexity from which on moa-off asks the cloud: about half of the street's pictures lie above it
+
 SOURCE = "filesrc location={clip} ! decodebin ! video/x-raw ! identity name=pace sync={live} ! "
 UNIFORM = "framesampler name=sampler mode=uniform max-rate=%g ! "
 ADAPTIVE = "framesampler name=sampler max-rate=%g ! "
@@ -70,7 +72,7 @@ _ALL = (
               ADAPTIVE % RATE + GATE + COMPRESS + "! " + ANSWER + "route-policy=threshold confidence-threshold=0.9 " + TO_CLOUD,
               cloud=True),
     _pipeline("moa-off", "a static threshold on the picture's complexity chooses edge or cloud, as MoA-Off does, for every picture",
-              UNIFORM % RATE + "masgate name=gate prompt={prompt} complexity-threshold=0.5 ! " + ANSWER +
+              UNIFORM % RATE + "masgate name=gate prompt={prompt} complexity-threshold=%g ! " % COMPLEX + ANSWER +
               "answer-on=frame route-policy=threshold confidence-threshold=0 " + TO_CLOUD, cloud=True),
     _server("server-1fps", "every picture, one a second, sent to llama-server with the edge pair", 1),
     _server("server-2fps", "the same, two a second", 2),

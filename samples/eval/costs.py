@@ -65,13 +65,14 @@ def _local(pair, truth, questions):
     picture = max(0.0, _median([a["work_ms"] for a in first]) - ask)
     encode_share = _median([a["stages"]["encode_ms"] / max(1e-9, a["stages"]["encode_ms"] + a["stages"]["prefill_ms"]) for a in first])
     kept = _median([a["tokens"]["kept"] for a in first]) or 1
+    generated = _median([a["tokens"]["generated"] or 1 for a in later]) or 1
     work = sum(a["work_ms"] for a in result.answers)
     frames = max(1, result.summary["frames"]["seen"])
     return StageCosts(
         frame_ms=round(max(0.0, 1000 * result.summary["cpu_s"] - work) / frames, DIGITS),
         encode_ms=round(picture * encode_share, DIGITS),
         prefill_ms_per_token=round(picture * (1 - encode_share) / kept, DIGITS),
-        ask_ms=round(ask * (1 - decode_share), DIGITS), decode_ms_per_token=round(ask * decode_share, DIGITS))
+        ask_ms=round(ask * (1 - decode_share), DIGITS), decode_ms_per_token=round(ask * decode_share / generated, DIGITS))
 
 
 def _server(pair, truth, questions):

@@ -7,6 +7,7 @@ readonly -A package_purposes=(
   [run]="GStreamer's own elements and command-line tools, which pipelines are made of"
   [render]="to render the clip of the street world"
   [test]="to run and to check the tests"
+  [evaluate]="Python's way to GStreamer and to plots, for saccade-eval"
   [fetch]="npm, which fetches the pinned llama.cpp source release"
 )
 readonly -A packages=(
@@ -15,6 +16,7 @@ readonly -A packages=(
   [run]="gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-x gstreamer1.0-libav"
   [render]="python3 python3-numpy python3-opencv"
   [test]="libgtest-dev clang-format clang-tidy"
+  [evaluate]="python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 python3-matplotlib"
   [fetch]="npm"
 )
 
