@@ -36,7 +36,8 @@ struct Answer {
   std::uint64_t id = 0;  // of the segment that was answered; counts up from 1 per element
   std::string question;
   std::string text;  // UTF-8, no surrounding white space; may be empty when the model ends at once
-  std::vector<float> token_log_probabilities;  // natural logarithm, one per generated token
+  // Natural logarithm, one per token of the text; of the end token alone when the text is empty.
+  std::vector<float> token_log_probabilities;
   float confidence = 0;                        // [0, 1]; geometric mean of the token probabilities
   AnswerSource source = AnswerSource::edge;
   StreamInterval about;  // the pts interval that it speaks of

@@ -123,9 +123,13 @@ Status Session::Impl::generate(Answer &answer, std::stop_token stop, const Token
     const auto logits = cache->logits();
     if (logits.empty()) return {StatusKind::internal, "llama.cpp gave no logits"};
     const auto choice = choose_greedily(logits);
-    // The end token counts: how sure the model is that nothing more follows belongs to its confidence.
-    answer.token_log_probabilities.push_back(choice.log_probability);
-    if (llama_vocab_is_eog(vocabulary, choice.token)) break;
+    const bool ended = llama_vocab_is_eog(vocabulary, choice.token);
+    // The end counts only when nothing was said. Averaged with a sure end, an even guess between two words
+    // would have a confidence of 0.7 (measured: the model card's calibration); and servers leave it out, too.
+    if (!ended || answer.token_log_probabilities.empty()) {
+      answer.token_log_probabilities.push_back(choice.log_probability);
+    }
+    if (ended) break;
     const auto piece = piece_of(vocabulary, choice.token);
     text += piece;
     if (listener) listener(piece);

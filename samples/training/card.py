@@ -2,7 +2,8 @@
 
     python3 samples/training/card.py --run build/training/edge --models samples/models
 
-writes MODELS/saccade-edge.md; the run's folder has checkpoint.pt and scores.json.
+writes MODELS/saccade-edge.md, MODELS/saccade-edge.json (the scores) and MODELS/README.md, which sets the models
+side by side; the run's folder has checkpoint.pt and scores.json.
 """
 
 import argparse
@@ -13,11 +14,10 @@ import os
 import numpy as np
 import torch
 
-import describe
 import train
 from evaluate import FRAMES
 from model import Config
-from samples import QUESTIONS, SPLITS
+from samples import QUESTIONS, SPLITS, questions
 
 GRADES = ("glance", "look", "watch", "describe")
 ROLES = {
@@ -93,10 +93,26 @@ same picture):
 `sh samples/training/train.sh {preset}`. Config: {config}. Each step has {rows} rows for one to four pictures; every scene is rendered once
 (seeds from {train_first}, {steps} steps, {minutes:.0f} minutes{on}). AdamW, cosine over the time granted, bf16 autocast, averaged weights.
 {before:.0%} of the question batches have the question before the pictures, {tiled:.0%} of the others stock llama.cpp's prompt,
-{windows:.0%} several pictures, {pruned:.0%} lost some of the picture tokens that show only scenery. A second loss asks every patch
+{windows:.0%} several pictures, {thin:.0%} had only part of the tokens that show nothing but scenery. A second loss asks every patch
 what it shows (`labels.py`); that head is not part of the files.
 {note}
 ![loss and accuracy over the training's minutes]({name}-curves.png)
+"""
+
+
+INDEX = """# The models that ship with Saccade
+
+Two small multimodal models that know the rendered street of `samples/scenes` and nothing else. The project made them: it renders the
+scenes, asks and answers the questions and trains the weights. They are the defaults, so that every pipeline, test and accuracy
+figure runs on learned weights without a download; any other GGUF pair of llama.cpp takes their place by one property.
+
+{cards}
+
+Exact answers on {scenes} test scenes and as many windows of {frames} pictures, question after the pictures, full precision
+(of a description, the share of its facts). `saccade-eval` measures the same with the files, through real pipelines
+([benchmarks](../../docs/benchmarks.md)).
+
+{table}
 """
 
 
@@ -150,6 +166,29 @@ def file_table(folder, model):
     return "\n".join(rows)
 
 
+def index(models):
+    """README.md: the models side by side, from their scores."""
+    scores, cards = {}, []
+    for name, role in ROLES.items():
+        path = os.path.join(models, name + ".json")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                scores[name] = json.load(f)["after"]
+            cards.append("- [%s](%s.md): %s." % (name, name, role))
+    kinds = [k for k in QUESTIONS if all(k in s for s in scores.values())]
+
+    def row(title, asked, form):
+        return "| %s | %s |" % (title, " | ".join(form % np.mean([s[k][0] for k in asked]) for s in scores.values()))
+
+    rows = ["| | %s |" % " | ".join(scores), "|---|" + "---|" * len(scores)]
+    rows += [row("`%s` (%s)" % (k, QUESTIONS[k].grade), [k], "%.3f") for k in kinds]
+    rows += [row("mean of %s" % g, [k for k in kinds if QUESTIONS[k].grade == g], "**%.3f**") for g in GRADES]
+    rows.append(row("mean of all", kinds, "**%.3f**"))
+    any_scores = next(iter(scores.values()))
+    with open(os.path.join(models, "README.md"), "w", encoding="utf-8") as f:
+        f.write(INDEX.format(cards="\n".join(cards), table="\n".join(rows), scenes=any_scores["light"][1], frames=FRAMES))
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--run", default="build/training/edge", help="folder of checkpoint.pt and scores.json")
@@ -164,7 +203,7 @@ def main():
     first = SPLITS["test"].start
     text = CARD.format(
         c=c, name=name, preset=state["name"], role_sentence=ROLES[name][0].upper() + ROLES[name][1:] + ".",
-        questions=question_table(), facts=len(describe.FACTS), scenes=scenes, frames=FRAMES, first=first, last=first + scenes - 1,
+        questions=question_table(), facts=len(questions.describe.FACTS), scenes=scenes, frames=FRAMES, first=first, last=first + scenes - 1,
         accuracy=accuracy_table(scores), agreement=agreement_text(scores), answers=scores["reliability"]["n"],
         ece=scores["reliability"]["ece"], reliability=reliability_table(scores["reliability"]),
         files=file_table(options.models, name), type=options.type, patches=c.grid ** 2,
@@ -172,10 +211,14 @@ def main():
         config=", ".join("%s %s" % (k, v) for k, v in sorted(state.get("options", {}).items())), steps=state["step"],
         minutes=state["elapsed"] / 60, on=", on " + state["device"] if "device" in state else "",
         rows=" / ".join(str(train.ROWS[f]) for f in train.FRAMES), train_first=SPLITS["train"].start,
-        before=train.BEFORE_SHARE, tiled=train.TILED_SHARE, windows=1 - train.FRAMES_SHARE[0], pruned=train.PRUNED_SHARE,
+        before=train.BEFORE_SHARE, tiled=train.TILED_SHARE, windows=1 - train.FRAMES_SHARE[0], thin=train.THIN_SHARE,
         note=options.note + "\n" if options.note else "")
     with open(os.path.join(options.models, name + ".md"), "w", encoding="utf-8") as f:
         f.write(text)
+    with open(os.path.join(options.models, name + ".json"), "w", encoding="utf-8") as f:
+        json.dump(scores, f, indent=1)
+        f.write("\n")
+    index(options.models)
 
 
 if __name__ == "__main__":

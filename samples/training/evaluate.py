@@ -58,7 +58,7 @@ def reliability(answers):
 
 def generate(model, tokenizer, shape, image, question, limit=8):
     """Greedy answer in full precision, token by token, as a plain decoder would; in stock llama.cpp's prompt."""
-    lead = prompt_after(tokenizer, shape, 1, tiled=True)
+    lead = prompt_after(tokenizer, shape.tokens, 1, tiled=True)
     asked = question_ids(tokenizer, question)
     ids, picture, out = lead.ids + asked, lead.pictures + [-1] * len(asked), []
     with torch.no_grad():

@@ -6,12 +6,12 @@ import torch
 from samples import IGNORE, QUESTIONS, questions
 
 
-def attention_mask(block, keep):
-    """0 where a token may look: back, at the prefix (block 0) or its own block, at kept tokens."""
+def attention_mask(block):
+    """0 where a token may look: back, at the prefix (block 0) or its own block."""
     n = block.shape[1]
     own = block[:, :, None] == block[:, None, :]
     back = torch.ones(n, n, dtype=torch.bool, device=block.device).tril()
-    see = (own | (block == 0)[:, None, :]) & keep[:, None, :] & back
+    see = (own | (block == 0)[:, None, :]) & back
     see = see | torch.eye(n, dtype=torch.bool, device=block.device)   # a padding row must see something
     return torch.zeros(see.shape, device=block.device).masked_fill(~see, -1e4)[:, None]
 
@@ -21,7 +21,7 @@ def run(model, batch, device="cpu"):
     there = lambda a: torch.from_numpy(a).to(device)   # noqa: E731
     targets = there(batch.targets)
     states, labels = model(there(batch.images), there(batch.ids), there(batch.picture), there(batch.positions),
-                           attention_mask(there(batch.block), there(batch.keep)))
+                           attention_mask(there(batch.block)), None if batch.chosen is None else there(batch.chosen))
     where = targets != IGNORE
     return model.text.logits(states[where]), targets[where], labels
 
@@ -31,7 +31,7 @@ def judged(model, batches, tokenizer, precise=False, device="cpu"):
 
     Teacher forced: all tokens right means that greedy decoding gives them. Of a description, the
     share of facts that the likeliest tokens state. Confidence is what localmllm calls so: the
-    geometric mean of the likeliest tokens' probabilities."""
+    geometric mean of the likeliest tokens' probabilities, the end token left out."""
     model.eval()
     with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=not precise):
         for batch in batches:
@@ -48,7 +48,7 @@ def judged(model, batches, tokenizer, precise=False, device="cpu"):
                     share = right / total
                 else:
                     share = float((best[span] == batch.targets[span]).all())
-                yield kind, share, float(np.exp(log_probability[span].mean()))
+                yield kind, share, float(np.exp(log_probability[row, first:first + max(1, count - 1)].mean()))
     model.train()
 
 

@@ -5,6 +5,7 @@ graphs: see export_gguf.py for the names.
 """
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -78,6 +79,14 @@ class VisionLayer(nn.Module):
         return x + self.down(Gelu.apply(self.up(self.ln2(x))))
 
 
+@lru_cache(maxsize=8)
+def patches_of(grid, shuffle):
+    """tokens x shuffle^2: which patches make a token, row by row."""
+    side = grid // shuffle
+    numbers = torch.arange(grid * grid).view(side, shuffle, side, shuffle)
+    return numbers.permute(0, 2, 1, 3).reshape(side * side, shuffle * shuffle)
+
+
 class Vision(nn.Module):
     def __init__(self, c):
         super().__init__()
@@ -89,28 +98,38 @@ class Vision(nn.Module):
         self.project = nn.Linear(c.width * c.shuffle ** 2, c.width, bias=False)
         self.label_head = nn.Linear(c.width, c.labels)      # training only, not exported
 
-    def features(self, images, corner=(0, 0)):
-        """uint8 batch x height x width x 3 (RGB) -> patch features. A picture smaller than the
-        model's is a window of one, whose first patch has row and column `corner`."""
-        c = self.c
-        b, p = images.shape[0], c.patch
-        g = images.shape[1] // p
+    def _pixels(self, images):
+        """uint8 batch x height x width x 3 (RGB) -> batch x patches x pixels, in -1 to 1."""
+        p = self.c.patch
+        b, g = images.shape[0], images.shape[1] // p
         x = images.view(b, g, p, g, p, 3).permute(0, 1, 3, 5, 2, 4).reshape(b, g * g, 3 * p * p)
-        row, column = int(corner[0]), int(corner[1])
-        place = self.position.view(c.grid, c.grid, c.width)[row:row + g, column:column + g].reshape(g * g, c.width)
-        x = self.patch((x.float() / 127.5 - 1.0).to(self.position.dtype)) + place
+        return (x.float() / 127.5 - 1.0).to(self.position.dtype)
+
+    def _encode(self, pixels, place):
+        x = self.patch(pixels) + place
         for layer in self.layers:
             x = layer(x)
         return self.post(x)
 
-    def forward(self, images):
-        """uint8 batch x height x width x 3 (RGB) -> patch features, image tokens."""
-        c = self.c
-        b, g, s = images.shape[0], c.grid, c.shuffle
-        x = self.features(images)
-        # idefics3's pixel shuffle: a token holds its s x s patches, row by row
-        t = x.view(b, g // s, s, g // s, s, c.width).permute(0, 1, 3, 2, 4, 5).reshape(b, (g // s) ** 2, -1)
-        return x, self.project(t)
+    def features(self, images, corner=(0, 0)):
+        """Patch features of a window, whose first patch has row and column `corner`."""
+        grid, side = self.c.grid, images.shape[1] // self.c.patch
+        row, column = int(corner[0]), int(corner[1])
+        place = self.position.view(grid, grid, -1)[row:row + side, column:column + side].reshape(side * side, -1)
+        return self._encode(self._pixels(images), place)
+
+    def forward(self, images, chosen=None):
+        """-> patch features, image tokens. chosen: batch x k, the tokens (0 to image_tokens - 1, row by
+        row) that are encoded, as if the picture had nothing else; None = all. Patches come out token
+        by token, as `patches_of` lists them."""
+        c, pixels = self.c, self._pixels(images)
+        index = patches_of(c.grid, c.shuffle).to(images.device)
+        chosen = torch.arange(c.image_tokens, device=images.device).expand(images.shape[0], -1) if chosen is None else chosen
+        index = index[chosen].flatten(1)
+        pixels = pixels.gather(1, index[:, :, None].expand(-1, -1, pixels.shape[2]))
+        x = self._encode(pixels, self.position[index])
+        # idefics3's pixel shuffle: a token holds its patches, row by row
+        return x, self.project(x.view(*chosen.shape, -1))
 
 
 class RmsNorm(nn.Module):
@@ -183,12 +202,13 @@ class StreetModel(nn.Module):
             for branch in (layer.out, layer.down):
                 nn.init.normal_(branch.weight, std=0.02 / (2 * c.vision_layers) ** 0.5)
 
-    def forward(self, images, ids, picture, positions, mask):
+    def forward(self, images, ids, picture, positions, mask, chosen=None):
         """images: batch x frames x side x side x 3; ids, picture, positions: batch x length, where picture
-        says which of the frames' tokens (frame by frame) stands there, or -1.
-        -> decoder states, logits of the last frame's patch labels."""
+        says which of the frames' tokens (frame by frame) stands there, or -1; chosen: batch x frames x k,
+        the tokens of each picture that are encoded, or None for all.
+        -> decoder states, logits of the last frame's patch labels, token by token."""
         b, frames = images.shape[:2]
-        patches, tokens = self.vision(images.flatten(0, 1))
+        patches, tokens = self.vision(images.flatten(0, 1), None if chosen is None else chosen.flatten(0, 1))
         tokens = tokens.reshape(b, -1, self.c.width)
         x = self.text.embed(ids)
         where = picture.clamp(min=0)[:, :, None].expand(-1, -1, self.c.width)

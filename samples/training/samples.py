@@ -18,6 +18,7 @@ import borders  # noqa: E402
 import questions  # noqa: E402
 from draw import draw_scene  # noqa: E402
 from labels import CLASSES, patch_labels  # noqa: E402,F401
+from model import patches_of  # noqa: E402
 from questions import QUESTIONS, vocabulary_texts  # noqa: E402,F401
 from scene import SPLITS, add_reading_practice, random_scene  # noqa: E402,F401
 from tokenizer import BOS, EOS, FAKE, GLOBAL  # noqa: E402
@@ -93,14 +94,14 @@ def opening(tokenizer):
     return tokenizer.ids(BOS, "User: ")
 
 
-def prompt_after(tokenizer, shape, frames, tiled=False):
+def prompt_after(tokenizer, tokens, frames, tiled=False):
     """Opening and pictures. Tiled is what stock libmtmd makes of a picture that fits one tile: the
     tile, then the overview, here both the same tokens; else the overview alone, which is ours."""
     text = Text().add(opening(tokenizer))
     for k in range(frames):
         if tiled:
-            text.picture(tokenizer, k, shape.tokens, lead=(FAKE, "<row_1_col_1>"), tail=())
-        text.picture(tokenizer, k, shape.tokens)
+            text.picture(tokenizer, k, tokens, lead=(FAKE, "<row_1_col_1>"), tail=())
+        text.picture(tokenizer, k, tokens)
     return text
 
 
@@ -108,11 +109,11 @@ def question_ids(tokenizer, text):
     return tokenizer.ids(text, EOS, "\nAssistant:")
 
 
-def block_before(tokenizer, shape, frames, question):
+def block_before(tokenizer, tokens, frames, question):
     """Question first, then the pictures; follows the opening."""
     text = Text().add(tokenizer.ids(question))
     for k in range(frames):
-        text.picture(tokenizer, k, shape.tokens)
+        text.picture(tokenizer, k, tokens)
     return text.add(tokenizer.ids(EOS, "\nAssistant:"))
 
 
@@ -123,9 +124,10 @@ def answer_ids(tokenizer, text):
 class Batch:
     """Numpy arrays; spans: (row, first target, length, kind, the truth) of every answer.
 
-    images: rows x frames x side x side x 3; labels: of the last frame, rows x patches x classes;
-    picture: rows x length, which of the row's picture tokens stands there, or -1."""
-    __slots__ = ("images", "labels", "ids", "picture", "targets", "block", "positions", "keep", "spans")
+    images: rows x frames x side x side x 3; chosen: rows x frames x k, the tokens that are encoded, or
+    None for all; labels: of the last frame's encoded patches, rows x patches x classes, token by token;
+    picture: rows x length, which of the row's encoded tokens stands there, or -1."""
+    __slots__ = ("images", "chosen", "labels", "ids", "picture", "targets", "block", "positions", "spans")
 
 
 def _asked(rng, window, count, frames):
@@ -136,26 +138,41 @@ def _asked(rng, window, count, frames):
     return [str(k) for k in rng.choice(names, min(count, len(names)), replace=False, p=weight / weight.sum())]
 
 
-def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, prune=False, describe=False, plain=False, kinds=None):
-    """describe: each row asks for a description too (rows of one batch are equally long, so that
-    little is padding); plain: canonical questions and the product's own resize, for scoring;
-    kinds: those asked of every row."""
+def _busy(grid, shape):
+    """Which tokens show more than scenery."""
+    things = np.delete(grid, [CLASSES.index(n) for n in ("night", "zebra", "shade")], axis=2).max(2)
+    side, step = shape.patches // shape.shuffle, shape.shuffle
+    return things.reshape(side, step, side, step).max((1, 3)).reshape(-1) > 0
+
+
+def _choose(rng, busy, count):
+    """`count` tokens: all that are busy, and some of the scenery; in order."""
+    scenery = np.flatnonzero(~busy)
+    return np.sort(np.concatenate([np.flatnonzero(busy), rng.choice(scenery, count - busy.sum(), replace=False)]))
+
+
+def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, thin=None, describe=False, plain=False, kinds=None):
+    """thin: a number of tokens a picture: the rest, all scenery, is neither encoded nor in the prompt
+    (rows that show more are left out); describe: each row asks for a description too (rows of one batch
+    are equally long, so that little is padding); plain: canonical questions and the product's own
+    resize, for scoring; kinds: those asked of every row."""
     count = (5 if frames == 1 else 4) if layout == "after" else (4 if frames == 1 else 2)
     count -= 2 * describe if count > 2 else describe
-    lead = prompt_after(tokenizer, shape, frames, tiled) if layout == "after" else Text().add(opening(tokenizer))
-    out, rows = Batch(), []
-    out.images = np.empty((len(seeds), frames, shape.side, shape.side, 3), np.uint8)
-    out.labels = np.empty((len(seeds), shape.patches ** 2, len(CLASSES)), np.uint8)
-    keep = np.ones((len(seeds), len(lead.ids)), bool)
-    for k, seed in enumerate(seeds):
+    images, labels, chosen, rows = [], [], [], []
+    tokens = thin or shape.tokens
+    lead = prompt_after(tokenizer, tokens, frames, tiled) if layout == "after" else Text().add(opening(tokenizer))
+    for seed in seeds:
         rng = np.random.default_rng((seed, 1))
         window = random_window(seed, frames) if frames > 1 else [random_scene(seed)]
-        for f, scene in enumerate(window):
-            out.images[k, f] = render(scene, shape, None if plain else rng)
-        grid = patch_labels(window[-1], shape.patches)
-        out.labels[k] = grid.reshape(shape.patches ** 2, -1)
-        if prune:
-            keep[k, np.array(lead.pictures) >= 0] = np.tile(_pruned(grid, shape, rng), frames)
+        grids = [patch_labels(scene, shape.patches) for scene in (window if thin else window[-1:])]
+        if thin:
+            busy = [_busy(grid, shape) for grid in grids]
+            if max(b.sum() for b in busy) > thin:
+                continue
+            chosen.append([_choose(rng, b, thin) for b in busy])
+        images.append([render(scene, shape, None if plain else rng) for scene in window])
+        by_token = grids[-1].reshape(shape.patches ** 2, -1)[patches_of(shape.patches, shape.shuffle).numpy()]
+        labels.append((by_token[chosen[-1][-1]] if thin else by_token).reshape(-1, len(CLASSES)))
         row = []
         for kind in kinds or _asked(rng, window, count, frames) + ["describe"] * describe:
             if plain and kind in WATCH and borders.watch_is_open(kind, window):
@@ -163,10 +180,13 @@ def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, p
             text = questions.canonical(kind) if plain else questions.wording(rng, kind)
             truth = questions.answer(kind, window)
             block = Text().add(question_ids(tokenizer, text)) if layout == "after" \
-                else block_before(tokenizer, shape, frames, text)
+                else block_before(tokenizer, tokens, frames, text)
             row.append((kind, truth, block, answer_ids(tokenizer, truth)))
         rows.append(row)
-    _pack(out, lead, keep, rows)
+    out = Batch()
+    out.images, out.labels = np.array(images, np.uint8), np.array(labels, np.uint8)
+    out.chosen = np.array(chosen, np.int64) if thin else None
+    _pack(out, lead, rows)
     return out
 
 
@@ -188,33 +208,24 @@ def make_practice(tokenizer, shape, seeds, window):
     return images, labels, corner
 
 
-def _pruned(grid, shape, rng):
-    """Drops some of the tokens that show only scenery, as a token compressor does."""
-    things = np.delete(grid, [CLASSES.index(n) for n in ("night", "zebra", "shade")], axis=2).max(2)
-    side, step = shape.patches // shape.shuffle, shape.shuffle
-    busy = things.reshape(side, step, side, step).max((1, 3)).reshape(-1) > 0
-    return busy | (rng.random(shape.tokens) > rng.uniform(0.2, 0.9))
-
-
-def _pack(out, lead, keep, rows):
+def _pack(out, lead, rows):
     n = len(lead.ids)
     length = n + max(sum(len(b.ids) + len(a) - 1 for _, _, b, a in row) for row in rows)
     shape = (len(rows), length)
     out.ids, out.positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     out.targets, out.block = np.full(shape, IGNORE, np.int64), np.full(shape, -1, np.int64)
-    out.picture, out.keep = np.full(shape, -1, np.int64), np.ones(shape, bool)
+    out.picture = np.full(shape, -1, np.int64)
     out.spans = []
     for k, row in enumerate(rows):
         out.ids[k, :n], out.block[k, :n], out.picture[k, :n] = lead.ids, 0, lead.pictures
-        out.keep[k, :n] = keep[k]
-        out.positions[k, :n] = np.cumsum(keep[k]) - 1   # kept tokens close ranks
-        after, at = int(keep[k].sum()), n
+        out.positions[k, :n] = np.arange(n)
+        at = n
         for b, (kind, truth, block, a) in enumerate(row, 1):
             size = len(block.ids) + len(a) - 1
             end = at + size
             out.ids[k, at:end], out.block[k, at:end] = block.ids + a[:-1], b
             out.picture[k, at:at + len(block.ids)] = block.pictures
-            out.positions[k, at:end] = after + np.arange(size)
+            out.positions[k, at:end] = n + np.arange(size)
             first = at + len(block.ids) - 1
             out.targets[k, first:first + len(a)] = a
             out.spans.append((k, first, len(a), kind, truth))

@@ -70,18 +70,37 @@ class Packing(unittest.TestCase):
         picture = self.batch(kinds=["light_changed", "more_people"], frames=4).picture[0]
         self.assertEqual([int(k) for k in picture if k >= 0], list(range(4 * self.shape.tokens)))
 
-    def test_a_dropped_token_is_really_gone(self):
-        """If this fails, pruning in training hides nothing, or shifts positions."""
-        from judge import attention_mask
-        batch = self.batch(prune=True, kinds=["light"])
-        keep = batch.keep[0]
-        self.assertTrue((~keep).any(), "this seed drops nothing: choose another")
+    def test_what_is_left_out_is_really_gone(self):
+        """If this fails, a thin picture hides nothing, or its tokens stand for other places."""
+        batch = self.batch(thin=30, kinds=["light"])
+        self.assertEqual(batch.chosen.shape, (1, 1, 30))
+        before = self.states(thin=30, kinds=["light"])
+        gone = sorted(set(range(self.shape.tokens)) - set(batch.chosen[0, 0]))
+        pixels = self.shape.patch * self.shape.shuffle
+        side = self.shape.patches // self.shape.shuffle
+        from judge import run
+        for token in gone:
+            y, x = token // side * pixels, token % side * pixels
+            batch.images[0, 0, y:y + pixels, x:x + pixels] = 255 - batch.images[0, 0, y:y + pixels, x:x + pixels]
         with torch.no_grad():
-            masked, _ = self.model(torch.from_numpy(batch.images), torch.from_numpy(batch.ids), torch.from_numpy(batch.picture),
-                                   torch.from_numpy(batch.positions), attention_mask(torch.from_numpy(batch.block),
-                                                                                     torch.from_numpy(batch.keep)))
-        short = self.plain(batch.ids[0, keep].tolist(), batch.picture[0, keep].tolist(), batch.images)
-        self.assertLess((masked[0, torch.from_numpy(keep)] - short).abs().max().item(), 1e-3)
+            self.assertTrue(torch.equal(run(self.model, batch)[0], before))
+            token = int(batch.chosen[0, 0, 3])
+            batch.images[0, 0, token // side * pixels, token % side * pixels] ^= 255
+            self.assertFalse(torch.equal(run(self.model, batch)[0], before))
+
+    def test_all_tokens_chosen_is_the_whole_picture(self):
+        """If this fails, training on thin pictures teaches another encoder."""
+        batch = self.batch(kinds=["light"])
+        images = torch.from_numpy(batch.images)[0]
+        with torch.no_grad():
+            whole = self.model.vision(images)
+            listed = self.model.vision(images, torch.arange(self.shape.tokens)[None])
+        self.assertLess((whole[1] - listed[1]).abs().max().item(), 1e-5)
+        features = self.model.vision.features(images)   # row by row
+        side, s = self.shape.patches, self.shape.shuffle
+        x = features.view(side // s, s, side // s, s, -1).permute(0, 2, 1, 3, 4).reshape(1, self.shape.tokens, -1)
+        with torch.no_grad():
+            self.assertLess((self.model.vision.project(x) - whole[1]).abs().max().item(), 1e-4)
 
 
 @unittest.skipIf(torch is None, "PyTorch is not installed (Debian: python3-torch); it is needed only to train.")
