@@ -110,8 +110,8 @@ build_libraries() {
 build_tools() {
   local tool
   configure -DLLAMA_BUILD_COMMON=ON -DLLAMA_BUILD_TOOLS=ON -DLLAMA_BUILD_SERVER=ON
-  say "building ${tools[*]} for the tests and the evaluation, about 5 minutes on 2 cores, once"
-  build "${tools[*]}" "${tools[@]}"
+  say "building ${tools[0]} and ${tools[1]} for the tests and the evaluation, about 5 minutes on 2 cores, once"
+  build "tools" "${tools[@]}"
   mkdir -p "$prefix/bin"
   cp -a "$build"/bin/libllama-common.so* "$build"/bin/libllama-server-impl.so* "$prefix/lib/"
   for tool in "${tools[@]}"; do

@@ -30,27 +30,14 @@ from server import DEFAULT_CONTEXT, REQUEST_SECONDS, LlamaServer, ServerError
 try:
     import gi
     gi.require_version("Gst", "1.0")
-    from gi.repository import Gst
+    from gi.repository import GLib, Gst
 except (ImportError, ValueError):
     Gst = None
 
 JPEG_QUALITY = 85           # percent: jpegenc's default, as cloudoffloadsink's
-LONGEST_SILENCE = 30        # seconds without a frame of a file, after which reading has failed
+LONGEST_SILENCE = 30        # seconds without a frame that is due, after which reading has failed
 SAME_INSTANT = 1e-6         # seconds
 LAYOUTS = ("frame", "chunk", "last-n")
-
-# What others run, as settings of this program. Every frame at a fixed rate is what the llama.cpp webcam demos do.
-# Chunks are gvagenai's (Intel DL Streamer): its default is one frame per question (chunk-size=1); the pipeline
-# "Video Summarization VLM" that ships with it takes frame-rate=1 chunk-size=4, the example on the element's page
-# frame-rate=1 chunk-size=10. nvvllmvlm (NVIDIA DeepStream) takes windows of 5 s at 2 frames a second in its tests: 10, too.
-BASELINES = {
-    "every-frame-1fps": {"fps": 1, "layout": "frame"},
-    "every-frame-2fps": {"fps": 2, "layout": "frame"},
-    "every-frame-5fps": {"fps": 5, "layout": "frame"},
-    "chunks-of-4": {"fps": 1, "layout": "chunk", "n": 4},
-    "chunks-of-10": {"fps": 2, "layout": "chunk", "n": 10},
-    "last-4": {"fps": 1, "layout": "last-n", "n": 4},
-}
 
 
 class ClipError(Exception):
@@ -112,8 +99,13 @@ class FrameReader:
 
     def __init__(self, clip, fps, live, on_first_frame):
         self._fps, self._next, self._on_first_frame = fps, 0, on_first_frame
+        self._silence = LONGEST_SILENCE + (1 / fps if live else 0)
         self.clip, self.seen, self.sampled, self.stream_seconds = clip, 0, 0, 0.0
-        self.pipeline = Gst.parse_launch(self.LINE)
+        try:
+            self.pipeline = Gst.parse_launch_full(self.LINE, None, Gst.ParseFlags.FATAL_ERRORS)
+        except GLib.Error as error:
+            raise ClipError(f"the client's pipeline cannot be built: {error.message}. Its elements are in the packages "
+                            f"gstreamer1.0-plugins-base and gstreamer1.0-plugins-good.") from error
         self.pipeline.get_by_name("file").set_property("location", clip)
         pace = self.pipeline.get_by_name("pace")
         pace.set_property("sync", live)   # holds each frame until its time has come: a camera
@@ -144,7 +136,7 @@ class FrameReader:
 
     def frames(self):
         while True:
-            sample = self._out.emit("try-pull-sample", LONGEST_SILENCE * Gst.SECOND)
+            sample = self._out.emit("try-pull-sample", int(self._silence * Gst.SECOND))
             if sample is None:
                 self._check()
                 return
@@ -156,7 +148,7 @@ class FrameReader:
         if message:
             raise ClipError(f"{self.clip} cannot be read: {message.parse_error()[0].message}")
         if not self._out.get_property("eos"):
-            raise ClipError(f"{self.clip} gave no frame for {LONGEST_SILENCE} s.")
+            raise ClipError(f"{self.clip} gave no frame for {self._silence:g} s.")
 
     def now(self):
         """Seconds of the stream's clock."""
@@ -320,6 +312,9 @@ def main(arguments):
             Run(settings, server, sys.stdout).run()
     except (ClipError, ServerError) as error:
         print(json.dumps({"type": "error", "message": str(error)}), flush=True)
+        return 1
+    except (BrokenPipeError, KeyboardInterrupt):   # nobody listens any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
 
