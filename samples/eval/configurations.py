@@ -9,6 +9,13 @@ from dataclasses import dataclass
 
 from errors import USAGE, EvalError
 
+# Chunks as others make them: pictures a second, layout, pictures in a chunk.
+# gvagenai (Intel DL Streamer): frame-rate and chunk-size of the pipeline "Video Summarization VLM" that comes with it; the
+# example on the element's page has chunk-size=10, and its default is every frame by itself.
+GVAGENAI = (1, "chunk", 4)
+# nvvllmvlm (NVIDIA DeepStream): the documented defaults selection-fps=1, segment-length-sec=10 and overlap-sec=0.
+NVVLLMVLM = (1, "chunk", 10)
+
 RATE = 2   # pictures a second that are looked at: a street's state holds for seconds, and a small CPU can bear it
 
 COMPLEX = 0.4   # picture complexity from which on moa-off asks the cloud: about half of the street's pictures lie above it
@@ -77,8 +84,8 @@ _ALL = (
     _server("server-1fps", "every picture, one a second, sent to llama-server with the edge pair", 1),
     _server("server-2fps", "the same, two a second", 2),
     _server("server-5fps", "the same, five a second", 5),
-    _server("chunks-4", "fixed chunks of four pictures at 1 a second, as gvagenai of DL Streamer is used for summaries", 1, "chunk", 4),
-    _server("chunks-10", "fixed chunks of ten pictures at 2 a second, the windows of nvvllmvlm of DeepStream", 2, "chunk", 10),
+    _server("chunks-4", "fixed chunks of four pictures at 1 a second, as gvagenai of DL Streamer is used for summaries", *GVAGENAI),
+    _server("chunks-10", "fixed chunks of ten pictures at 1 a second, the default windows of nvvllmvlm of DeepStream", *NVVLLMVLM),
     _server("last-4", "each picture at %d a second with the three before it" % RATE, RATE, "last-n", 4),
     _server("cloud-only", "every picture, %d a second, sent to the cloud pair" % RATE, RATE, pair="cloud"),
 )
