@@ -60,7 +60,7 @@ def _local(pair, truth, questions):
         (later if answer["content"] == seen else first).append(answer)
         seen = answer["content"]
     first = first[1:] or first   # the very first pays for warming up
-    ask = _median([a["work_ms"] for a in later])
+    ask = _median([a["work_ms"] for a in later])   # 0 when the clip has one question: it is then part of the picture's
     decode_share = _median([a["stages"]["decode_ms"] / max(1e-9, a["stages"]["decode_ms"] + a["stages"]["prefill_ms"]) for a in later])
     picture = max(0.0, _median([a["work_ms"] for a in first]) - ask)
     encode_share = _median([a["stages"]["encode_ms"] / max(1e-9, a["stages"]["encode_ms"] + a["stages"]["prefill_ms"]) for a in first])
@@ -78,11 +78,13 @@ def _local(pair, truth, questions):
 def _server(pair, truth, questions):
     """StageCosts of llama-server, from its processor time with one and with many questions per picture."""
     configuration = CONFIGURATIONS["server-2fps" if pair.role == "edge" else "cloud-only"]
-    one, many = (runs.run(configuration, truth, questions[:n], "exact", {configuration.pair: pair}) for n in (1, MANY_QUESTIONS))
+    if len(questions) < 2:
+        raise RunFailed("a clip with one question does not tell a picture's cost from a question's")
+    one, many = (runs.run(configuration, truth, asked, "exact", {configuration.pair: pair}) for asked in (questions[:1], questions))
     pictures = max(1, len(one.answers))
     per_group = [1000 * r.summary["cpu_parts"]["server"] / pictures for r in (one, many)]
-    ask = max(0.0, (per_group[1] - per_group[0]) / (MANY_QUESTIONS - 1))
-    stages = [a["stages"] for k, a in enumerate(many.answers) if k % MANY_QUESTIONS]
+    ask = max(0.0, (per_group[1] - per_group[0]) / (len(questions) - 1))
+    stages = [a["stages"] for k, a in enumerate(many.answers) if k % len(questions)]
     decode_share = _median([s["decode_ms"] / max(1e-9, s["decode_ms"] + s["prefill_ms"]) for s in stages])
     generated = _median([a["tokens"]["generated"] for a in many.answers]) or 1
     frames = max(1, one.summary["frames"]["seen"])

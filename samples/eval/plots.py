@@ -13,13 +13,13 @@ import matplotlib.pyplot as plt  # noqa: E402
 from timeline_plot import draw_timeline  # noqa: E402
 
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
-MARKERS = "o^sDvP*Xh<>pdH8"
+MARKERS = "o^sDvPX*<>hpd8H"
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)))
 STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD",
          "grid.linewidth": 0.6, "axes.axisbelow": True, "svg.hashsalt": "saccade", "legend.frameon": False}
 SIZE = (8.6, 4.6)        # inches; with the legend at the right
 WIDE = 6                 # the largest by the smallest value from which on an axis is logarithmic
-LARGEST, SMALLEST = 12, 7   # points: the first markers are the largest, so that none hides another in the same place
+LARGEST, SMALLEST = 12, 8   # points: the first markers are the largest, so that none hides another in the same place
 NEVER = 1e-4             # seconds; smaller latencies cannot be seen on the axis
 
 

@@ -148,6 +148,20 @@ class BadInput(Program):
         self.assertEqual(status, 0, said)
         self.assertEqual(self.report()["pairs"]["edge"]["name"], "mine-text")
 
+    def test_stage_costs_of_an_unknown_pair_are_recorded_once(self):
+        """If this fails, virtual time of a user's model is that of ours."""
+        models, clip = os.path.join(self.folder, "models"), make_clip(self.folder)
+        os.mkdir(models)
+        for half in ("text", "mmproj"):
+            shutil.copy(os.path.join(MODELS, "saccade-edge-%s.gguf" % half), os.path.join(models, "mine-%s.gguf" % half))
+        with open(os.path.join(models, "mine-text.gguf"), "ab") as file:
+            file.write(b"\0")   # another pair, to the byte
+        for known in (False, True):
+            status, said = self.run_here("--clip", clip, *EXACT, "everything", SACCADE_TEST_MODEL=models, LLAMA_SERVER="/none")
+            self.assertEqual(status, 0, said)
+            self.assertEqual("recording the stage costs" in said, not known, said)
+        self.assertGreater(self.report()["exact"]["figures"]["everything"]["latency_s"]["p50"]["value"], 0)
+
 
 if __name__ == "__main__":
     unittest.main()
