@@ -16,12 +16,12 @@ def attention_mask(block):
     return torch.zeros(see.shape, device=block.device).masked_fill(~see, -1e4)[:, None]
 
 
-def run(model, batch, device="cpu"):
+def run(model, batch, device="cpu", frozen=False):
     """-> logits at the answers' tokens, those targets, patch logits."""
     there = lambda a: torch.from_numpy(a).to(device)   # noqa: E731
     targets = there(batch.targets)
     states, labels = model(there(batch.images), there(batch.ids), there(batch.picture), there(batch.positions),
-                           attention_mask(there(batch.block)), None if batch.chosen is None else there(batch.chosen))
+                           attention_mask(there(batch.block)), None if batch.chosen is None else there(batch.chosen), frozen)
     where = targets != IGNORE
     return model.text.logits(states[where]), targets[where], labels
 

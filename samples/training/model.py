@@ -202,13 +202,14 @@ class StreetModel(nn.Module):
             for branch in (layer.out, layer.down):
                 nn.init.normal_(branch.weight, std=0.02 / (2 * c.vision_layers) ** 0.5)
 
-    def forward(self, images, ids, picture, positions, mask, chosen=None):
+    def forward(self, images, ids, picture, positions, mask, chosen=None, frozen=False):
         """images: batch x frames x side x side x 3; ids, picture, positions: batch x length, where picture
         says which of the frames' tokens (frame by frame) stands there, or -1; chosen: batch x frames x k,
-        the tokens of each picture that are encoded, or None for all.
+        the tokens of each picture that are encoded, or None for all; frozen: the encoder learns nothing.
         -> decoder states, logits of the last frame's patch labels, token by token."""
         b, frames = images.shape[:2]
-        patches, tokens = self.vision(images.flatten(0, 1), None if chosen is None else chosen.flatten(0, 1))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            patches, tokens = self.vision(images.flatten(0, 1), None if chosen is None else chosen.flatten(0, 1))
         tokens = tokens.reshape(b, -1, self.c.width)
         x = self.text.embed(ids)
         where = picture.clamp(min=0)[:, :, None].expand(-1, -1, self.c.width)

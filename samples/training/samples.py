@@ -31,8 +31,7 @@ WATCH = tuple(k for k, q in QUESTIONS.items() if q.grade == "watch")
 # How often each kind is asked: counting and reading need the most practice.
 KIND_WEIGHT = {"people": 4.0, "people_left": 2.5, "people_right": 2.5, "anybody": 0.6, "car_colour": 0.9, "car_side": 0.7,
                "light": 0.8, "in_the_way": 0.7, "safe": 0.7, "path": 0.4, "crossing": 0.4, "day": 0.3, "car": 0.5,
-               "shade": 0.7, "sign": 1.8, "open": 1.2, "bus": 1.8, "arrow": 1.0,
-               "car_moves": 2.0, "light_changed": 2.0, "more_people": 2.0, "passed": 2.0}
+               "shade": 0.7, "sign": 1.8, "open": 1.2, "bus": 1.8, "arrow": 1.0}
 
 
 class Shape:
@@ -130,12 +129,12 @@ class Batch:
     __slots__ = ("images", "chosen", "labels", "ids", "picture", "targets", "block", "positions", "spans")
 
 
-def _asked(rng, window, count, frames):
-    """Short kinds for one row; a watch question only where it has a clear answer."""
-    clear = [k for k in WATCH if frames > 1 and not borders.watch_is_open(k, window)]
-    names = list(SHORT) + clear
-    weight = np.array([KIND_WEIGHT[n] * (2.5 if n in WATCH else 1.0) for n in names])
-    return [str(k) for k in rng.choice(names, min(count, len(names)), replace=False, p=weight / weight.sum())]
+def _asked(rng, window, count):
+    """Short kinds for one row. Windows are for the watch questions: those that have a clear answer, then others."""
+    clear = [k for k in WATCH if len(window) > 1 and not borders.watch_is_open(k, window)]
+    asked = [str(k) for k in rng.permutation(clear)[:count - 1 if count > 1 else 1]]
+    weight = np.array([KIND_WEIGHT[n] for n in SHORT])
+    return asked + [str(k) for k in rng.choice(SHORT, count - len(asked), replace=False, p=weight / weight.sum())]
 
 
 def _busy(grid, shape):
@@ -156,7 +155,7 @@ def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, t
     (rows that show more are left out); describe: each row asks for a description too (rows of one batch
     are equally long, so that little is padding); plain: canonical questions and the product's own
     resize, for scoring; kinds: those asked of every row."""
-    count = (5 if frames == 1 else 4) if layout == "after" else (4 if frames == 1 else 2)
+    count = (5 if frames == 1 else 6) if layout == "after" else (4 if frames == 1 else 3)
     count -= 2 * describe if count > 2 else describe
     images, labels, chosen, rows = [], [], [], []
     tokens = thin or shape.tokens
@@ -174,7 +173,7 @@ def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, t
         by_token = grids[-1].reshape(shape.patches ** 2, -1)[patches_of(shape.patches, shape.shuffle).numpy()]
         labels.append((by_token[chosen[-1][-1]] if thin else by_token).reshape(-1, len(CLASSES)))
         row = []
-        for kind in kinds or _asked(rng, window, count, frames) + ["describe"] * describe:
+        for kind in kinds or _asked(rng, window, count) + ["describe"] * describe:
             if plain and kind in WATCH and borders.watch_is_open(kind, window):
                 continue
             text = questions.canonical(kind) if plain else questions.wording(rng, kind)
