@@ -1,10 +1,13 @@
 """docs/benchmarks.md and its plots, from a report. Nothing in it is typed: whatever it says, a run has measured."""
 
+import json
 import os
 
+import costs
 import machine
 import plots
 import report as reports
+from bootstrap import BLOCK_S
 from models import PROJECT
 
 PAGE = os.path.join(PROJECT, "docs", "benchmarks.md")
@@ -12,36 +15,36 @@ IMAGES = os.path.join(PROJECT, "docs", "images", "benchmarks")
 
 HEAD = """# Benchmarks
 
-Written by `samples/eval/saccade-eval --suite %(suite)s --docs`, and by nobody's hand: run it to have this page about your machine.
-[eval.md](eval.md) says how to measure a model and a clip of your own.
+Written by `samples/eval/saccade-eval --suite %(suite)s --docs`, and by nobody's hand: run it to have this page about
+your machine. [eval.md](eval.md) says how to measure a model and a clip of your own.
 
 - Machine: %(cpu)s, %(cores)d cores, %(memory_gb)d GB of memory, %(system)s.
 - Commit: %(commit)s. Stage costs of virtual time: %(costs)s.
-- Load of the machine when the page was written: %(load).1f processes wanted to run. Live figures are of this machine in that
-  state, and only their ratios, which were taken in turns, may be compared with another day's.
+- Load of the machine when the page was written: %(load).1f processes wanted to run. Live figures are of this machine in
+  that state, and only their ratios, which were taken in turns, may be compared with another day's.
 - Models: %(models)s.
 
-Every interval in brackets is a 95 %% bootstrap interval over blocks of %(block)g s of stream. n stands in the columns *checks*
-(moments that were scored, ten a second and question), *changes* (of the world), *answers* and *runs*.
+Every interval in brackets is a 95 %% bootstrap interval over blocks of %(block)g s of stream. n stands in the columns
+*checks* (moments that were scored, ten a second and question), *changes* (of the world), *answers* and *runs*.
 """
 
 HOW_TO_READ = {
-    "accuracy-exact": "Up is more often right, left is less work. A configuration is worth its cost when none stands above it to its left. "
-                      "Bars are 95 % intervals. The horizontal axis is logarithmic.",
-    "accuracy-live": "The same, by the clock: what was dropped and what came late counts as wrong, and the cost is that of all processes.",
-    "latency-exact": "How many of a configuration's answers are there after so many seconds, if nothing is ever dropped. A line far to the right "
-                     "is a configuration that cannot keep up with the stream: its queue grows for as long as the clip lasts.",
-    "latency-live": "How many of a configuration's answers are there after so many seconds. Pictures that were dropped to keep up have no answer "
-                    "and are not in the line; the table of costs counts them.",
-    "timeline-exact": "Each question's truth, and below it what stood as the answer meanwhile. The ticks at the bottom are the pictures that "
-                      "were encoded: a good gate has them where the truth changes.",
+    "accuracy-exact": "Up is more often right, left is less work. A configuration is worth its cost when none stands above "
+                      "it to its left. Bars are 95 % intervals.",
+    "accuracy-live": "The same, by the clock: what was dropped and what came late counts as wrong, and the cost is that of "
+                     "all processes.",
+    "latency-exact": "How many of a configuration's answers are there after so many seconds, if nothing is ever dropped. A "
+                     "line far to the right is a configuration that cannot keep up with the stream: its queue grows for as "
+                     "long as the clip lasts.",
+    "latency-live": "How many of a configuration's answers are there after so many seconds. Pictures that were dropped to "
+                    "keep up have no answer and are not in the line; the table of costs counts them.",
+    "timeline-exact": "Each question's truth, and below it what stood as the answer meanwhile. The ticks at the bottom are "
+                      "the pictures that were encoded: a good gate has them where the truth changes.",
     "timeline-live": "The same by the clock.",
 }
 
 
 def _costs_machine():
-    import json   # only this page wants it
-    import costs
     try:
         with open(costs.TABLE, encoding="utf-8") as file:
             return "recorded on %(cpu)s, %(cores)d cores" % json.load(file)["machine"]
@@ -50,8 +53,8 @@ def _costs_machine():
 
 
 def _head(report):
-    from bootstrap import BLOCK_S
-    models = "; ".join("%s is %s, %s" % (role, pair["name"], pair["fingerprint"]) for role, pair in report["pairs"].items())
+    models = "; ".join("%s is %s, %s" % (role, pair["name"], pair["fingerprint"])
+                       for role, pair in report["pairs"].items())
     return HEAD % dict(machine.describe(), suite=report["suite"], commit=machine.commit(), load=machine.load(),
                        costs=_costs_machine(), models=models, block=BLOCK_S)
 
@@ -60,16 +63,17 @@ def page_of(report, drawn):
     parts = [_head(report), reports.markdown_of(report).split("\n", 2)[2]]
     parts.append("## Pictures\n")
     for title, name in drawn:
-        parts.append("### %s\n\n![%s](images/benchmarks/%s)\n\n%s\n" % (title, title, name, HOW_TO_READ[os.path.splitext(name)[0]]))
+        how = HOW_TO_READ[os.path.splitext(name)[0]]
+        parts.append("### %s\n\n![%s](images/benchmarks/%s)\n\n%s\n" % (title, title, name, how))
     return "\n".join(parts)
 
 
 def write(report, results):
     os.makedirs(IMAGES, exist_ok=True)
     drawn = plots.draw_all(IMAGES, report, results)
-    for _, name in drawn:   # the documentation shows the SVG
-        png = os.path.join(IMAGES, os.path.splitext(name)[0] + ".png")
-        if os.path.exists(png):
-            os.remove(png)
+    shown = {name for _, name in drawn}
+    for name in os.listdir(IMAGES):
+        if name not in shown:   # of an earlier page, or the other format
+            os.remove(os.path.join(IMAGES, name))
     with open(PAGE, "w", encoding="utf-8") as file:
         file.write(page_of(report, drawn))

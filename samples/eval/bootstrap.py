@@ -83,7 +83,8 @@ def statistics(name, items, quantiles=(0.5, 0.95), mean=True):
         found["mean"] = _figure(values.mean(), (weights @ ordered) / weights.sum(axis=1), len(values), len(blocks))
     for q in quantiles:
         drawn = [_quantile(ordered, row, q) for row in weights]
-        found["p%d" % round(100 * q)] = _figure(_quantile(ordered, np.ones(len(ordered)), q), drawn, len(values), len(blocks))
+        value = _quantile(ordered, np.ones(len(ordered)), q)
+        found["p%d" % round(100 * q)] = _figure(value, drawn, len(values), len(blocks))
     return found
 
 

@@ -31,14 +31,15 @@ class Words(argparse.ArgumentParser):
 def parse(words, about):
     parser = Words(prog="saccade-eval", description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suite", help="one of: " + ", ".join(suites.SUITES))
-    parser.add_argument("--clip", action="append", metavar="JSON", help="the timeline of a clip of your own; may be given several times")
-    parser.add_argument("--configurations", metavar="A,B", help="instead of the suite's own; one or several of: " + ", ".join(configurations.CONFIGURATIONS))
-    parser.add_argument("--mode", choices=("exact", "live"), help="only this mode of the suite (default: those that it has)")
+    parser.add_argument("--clip", action="append", metavar="JSON",
+                        help="the timeline of a clip of your own; may be given several times")
+    parser.add_argument("--configurations", metavar="A,B", help="instead of the suite's own; --list has them all")
+    parser.add_argument("--mode", choices=("exact", "live"), help="only this mode of the suite (default: what it has)")
     parser.add_argument("--out", metavar="DIR", help="where the report goes (default: build/eval/SUITE)")
-    parser.add_argument("--resume", action="store_true", help="take runs of the same inputs from an earlier, interrupted call")
+    parser.add_argument("--resume", action="store_true", help="take runs of the same inputs from an interrupted call")
     parser.add_argument("--any-case", action="store_true", help='"Yes." is "yes": for models that speak in sentences')
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plots from this report")
-    parser.add_argument("--record-costs", action="store_true", help="measure the stage costs that virtual time is made from")
+    parser.add_argument("--record-costs", action="store_true", help="measure the stage costs that virtual time needs")
     parser.add_argument("--list", action="store_true", help="list suites and configurations")
     return parser.parse_args(words)
 
@@ -47,7 +48,8 @@ def listing():
     lines = ["suites:"]
     lines += ["  %-18s %s" % (suite.name, suite.about) for suite in suites.SUITES.values()]
     lines += ["", "configurations (* needs llama-server):"]
-    lines += ["  %-17s%s %s" % (c.name, "*" if c.needs_server else " ", c.about) for c in configurations.CONFIGURATIONS.values()]
+    lines += ["  %-17s%s %s" % (c.name, "*" if c.needs_server else " ", c.about)
+              for c in configurations.CONFIGURATIONS.values()]
     return "\n".join(lines)
 
 
@@ -70,7 +72,8 @@ def _suite_plan(options, chosen):
         raise EvalError("the suite %s has no clips for the mode %s" % (suite.name, options.mode), USAGE)
     truths = {mode: [(spec.name, clips.rendered(spec, say)) for spec in getattr(suite, mode)] for mode in modes}
     out = options.out or os.path.join(PROJECT, "build", "eval", suite.name)
-    return Plan(suite, modes, {mode: chosen or configurations.find(suite.configurations_of(mode)) for mode in modes}, truths, out)
+    by_mode = {mode: chosen or configurations.find(suite.configurations_of(mode)) for mode in modes}
+    return Plan(suite, modes, by_mode, truths, out)
 
 
 def plan_of(options):
@@ -121,7 +124,8 @@ def _say_result(plan, report):
     complete, failed = reports.is_complete(report), reports.failed_verdicts(report)
     for verdict in report.get("exact", {}).get("verdicts", ()):
         value = "not measured" if verdict["value"] is None else "%.3f" % verdict["value"]
-        say("%s: %s %s (bound %s)" % ("holds" if verdict["holds"] else "FAILS", verdict["what"], value, verdict["bound"]))
+        holds = "holds" if verdict["holds"] else "FAILS"
+        say("%s: %s %s (bound %s)" % (holds, verdict["what"], value, verdict["bound"]))
     say("the report is %s" % os.path.relpath(os.path.join(plan.out, "report.md")))
     if not any(figures for mode in plan.modes for figures in report[mode]["figures"].values()):
         say("no configuration ran; the report says why")

@@ -52,6 +52,11 @@ def _median(values):
     return statistics.median(values) if values else 0.0
 
 
+def _share(stages, name):
+    """How much of the time of this stage and the prefill was this stage's."""
+    return _median([s[name] / max(1e-9, s[name] + s["prefill_ms"]) for s in stages])
+
+
 def _local(pair, truth, questions):
     """StageCosts of localmllm: one picture and one question, and further questions about the same picture."""
     result = runs.run(CONFIGURATIONS["everything"], truth, questions, "exact", {"edge": pair})
@@ -61,9 +66,9 @@ def _local(pair, truth, questions):
         seen = answer["content"]
     first = first[1:] or first   # the very first pays for warming up
     ask = _median([a["work_ms"] for a in later])   # 0 when the clip has one question: it is then part of the picture's
-    decode_share = _median([a["stages"]["decode_ms"] / max(1e-9, a["stages"]["decode_ms"] + a["stages"]["prefill_ms"]) for a in later])
+    decode_share = _share([a["stages"] for a in later], "decode_ms")
     picture = max(0.0, _median([a["work_ms"] for a in first]) - ask)
-    encode_share = _median([a["stages"]["encode_ms"] / max(1e-9, a["stages"]["encode_ms"] + a["stages"]["prefill_ms"]) for a in first])
+    encode_share = _share([a["stages"] for a in first], "encode_ms")
     kept = _median([a["tokens"]["kept"] for a in first]) or 1
     generated = _median([a["tokens"]["generated"] or 1 for a in later]) or 1
     work = sum(a["work_ms"] for a in result.answers)
@@ -72,7 +77,8 @@ def _local(pair, truth, questions):
         frame_ms=round(max(0.0, 1000 * result.summary["cpu_s"] - work) / frames, DIGITS),
         encode_ms=round(picture * encode_share, DIGITS),
         prefill_ms_per_token=round(picture * (1 - encode_share) / kept, DIGITS),
-        ask_ms=round(ask * (1 - decode_share), DIGITS), decode_ms_per_token=round(ask * decode_share / generated, DIGITS))
+        ask_ms=round(ask * (1 - decode_share), DIGITS),
+        decode_ms_per_token=round(ask * decode_share / generated, DIGITS))
 
 
 def _server(pair, truth, questions):
@@ -80,12 +86,13 @@ def _server(pair, truth, questions):
     configuration = CONFIGURATIONS["server-2fps" if pair.role == "edge" else "cloud-only"]
     if len(questions) < 2:
         raise RunFailed("a clip with one question does not tell a picture's cost from a question's")
-    one, many = (runs.run(configuration, truth, asked, "exact", {configuration.pair: pair}) for asked in (questions[:1], questions))
+    one, many = (runs.run(configuration, truth, asked, "exact", {configuration.pair: pair})
+                 for asked in (questions[:1], questions))
     pictures = max(1, len(one.answers))
     per_group = [1000 * r.summary["cpu_parts"]["server"] / pictures for r in (one, many)]
     ask = max(0.0, (per_group[1] - per_group[0]) / (len(questions) - 1))
     stages = [a["stages"] for k, a in enumerate(many.answers) if k % len(questions)]
-    decode_share = _median([s["decode_ms"] / max(1e-9, s["decode_ms"] + s["prefill_ms"]) for s in stages])
+    decode_share = _share(stages, "decode_ms")
     generated = _median([a["tokens"]["generated"] for a in many.answers]) or 1
     frames = max(1, one.summary["frames"]["seen"])
     return StageCosts(

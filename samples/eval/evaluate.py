@@ -77,7 +77,8 @@ class Evaluation:
         def of(role):
             entry, _ = stage_costs.costs_of(self.pairs[role], self.costs)
             if entry is None:
-                raise RunFailed("no stage costs are recorded for %s; saccade-eval --record-costs does" % self.pairs[role].name)
+                raise RunFailed("no stage costs are recorded for %s; saccade-eval --record-costs does"
+                                % self.pairs[role].name)
             return entry
         if configuration.server:
             return StageCosts(), of(configuration.pair)["server"]
@@ -100,7 +101,8 @@ class Evaluation:
         result = runs.run(configuration, truth, questions, mode, pairs)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path + ".new", "w", encoding="utf-8") as file:
-            json.dump({"key": key, "answers": result.answers, "summary": result.summary, "warnings": result.warnings}, file)
+            json.dump({"key": key, "answers": result.answers, "summary": result.summary,
+                       "warnings": result.warnings}, file)
         os.replace(path + ".new", path)
         return result, questions
 
@@ -126,12 +128,13 @@ class Evaluation:
                 for name, truth in self.plan.truths[mode] for row in rows.values()]
         for done, (repetition, name, truth, row) in enumerate(todo, 1):
             began, what = time.monotonic(), "%s over %s, %s" % (row.name, name, mode)
-            row.not_asked = sorted(set(row.not_asked) | set(runs.not_asked(row.configuration, truth, self._kinds(truth))))
+            row.not_asked = sorted({*row.not_asked, *runs.not_asked(row.configuration, truth, self._kinds(truth))})
             try:
                 run, warnings = self._run(row.configuration, name, truth, mode, repetition)
                 row.runs.append(run)
                 row.warnings += warnings
-                self.plan.say("[%d/%d] %s: %d answers, %.1f s" % (done, len(todo), what, len(run.score.answers), time.monotonic() - began))
+                took = time.monotonic() - began
+                self.plan.say("[%d/%d] %s: %d answers, %.1f s" % (done, len(todo), what, len(run.score.answers), took))
             except RunFailed as error:
                 row.missing.append({"clip": name, "repetition": repetition, "reason": without_paths(str(error))})
                 self.plan.say("[%d/%d] %s: MISSING: %s" % (done, len(todo), what, error))
@@ -150,5 +153,7 @@ class Evaluation:
 
     def inputs(self):
         """What the exact part follows from."""
-        return {"pairs": {role: {"name": pair.name, "fingerprint": pair.fingerprint} for role, pair in sorted(self.pairs.items())},
-                "clips": {mode: {name: clips.fingerprint(truth) for name, truth in of} for mode, of in self.plan.truths.items()}}
+        return {"pairs": {role: {"name": pair.name, "fingerprint": pair.fingerprint}
+                          for role, pair in sorted(self.pairs.items())},
+                "clips": {mode: {name: clips.fingerprint(truth) for name, truth in of}
+                          for mode, of in self.plan.truths.items()}}

@@ -100,8 +100,8 @@ def _difference(name, runs, reference):
         for question in run.score.questions:
             if theirs is None or question.kind not in theirs.score.seen or question.grade in OUTSIDE_MEAN:
                 continue
-            pairs = zip(run.score.over_time(question, run.score.seen), theirs.score.over_time(question, theirs.score.seen))
-            items += [(block, right - other, 1) for (block, right, _), (_, other, _) in pairs]
+            mine, other = (score.over_time(question, score.seen) for score in (run.score, theirs.score))
+            items += [(block, right - also, 1) for (block, right, _), (_, also, _) in zip(mine, other)]
     return bootstrap.share(name + "/difference", items)
 
 
@@ -120,9 +120,10 @@ def _measured(name, row, reference):
     per_minute = {"cpu_s": lambda r: r.summary["cpu_s"] / r.minutes,
                   "cpu_client_s": lambda r: r.summary["cpu_parts"]["client"] / r.minutes,
                   "cpu_server_s": lambda r: r.summary["cpu_parts"]["server"] / r.minutes}
-    figures = {key: bootstrap.repeated("%s/%s" % (name, key), [of(run) for run in row.runs]) for key, of in per_minute.items()}
-    figures["peak_rss_mb"] = bootstrap.repeated(name + "/rss", [run.summary["peak_rss_bytes"] / 1e6 for run in row.runs])
-    figures["dropped"] = bootstrap.repeated(name + "/dropped", [run.summary["frames"]["dropped"] / run.minutes for run in row.runs])
+    per_run = {"peak_rss_mb": lambda r: r.summary["peak_rss_bytes"] / 1e6,
+               "dropped": lambda r: r.summary["frames"]["dropped"] / r.minutes}
+    figures = {key: bootstrap.repeated("%s/%s" % (name, key), [of(run) for run in row.runs])
+               for key, of in {**per_minute, **per_run}.items()}
     ratios = []
     for run in row.runs:
         theirs = reference.run_of(run.clip, run.repetition) if reference else None
@@ -166,7 +167,7 @@ def figures_of(row, reference, mode):
             "tokens_seen": _rate(name + "/tokens_seen", runs, lambda a: _fresh(a, "seen")),
             "tokens_kept": _rate(name + "/tokens_kept", runs, lambda a: _fresh(a, "kept")),
             "generated": _rate(name + "/generated", runs, _generated),
-            "bytes_sent": bootstrap.repeated(name + "/bytes", [run.summary["bytes_sent"] / run.minutes for run in runs]),
+            "bytes_sent": bootstrap.repeated(name + "/bytes", [r.summary["bytes_sent"] / r.minutes for r in runs]),
         }}
     figures.update(_work(name, row, complete) if mode == "exact" else _measured(name, row, complete))
     return figures

@@ -32,7 +32,7 @@ def load():
 
 
 def commit():
-    """The short id of the checked-out commit, or unknown; with a mark when the sources that are measured differ from it."""
+    """The short id of the checked-out commit, or unknown; marked when the sources that are measured differ from it."""
     def git(*words):
         return subprocess.run(["git", "-C", PROJECT, *words], capture_output=True, text=True, check=False, timeout=30)
     try:

@@ -38,9 +38,10 @@ def own_pair(folder):
     encoders = [name for name in files if "mmproj" in name.lower()]
     texts = [name for name in files if name not in encoders]
     if len(encoders) != 1 or len(texts) != 1:
-        raise EvalError("SACCADE_TEST_MODEL=%s should hold two GGUF files, one of them with mmproj in its name; it holds %s"
-                        % (folder, ", ".join(files) or "none"))
-    return Pair("edge", os.path.splitext(texts[0])[0], os.path.join(folder, texts[0]), os.path.join(folder, encoders[0]))
+        raise EvalError("SACCADE_TEST_MODEL=%s should hold two GGUF files, one of them with mmproj in its name; "
+                        "it holds %s" % (folder, ", ".join(files) or "none"))
+    name = os.path.splitext(texts[0])[0]
+    return Pair("edge", name, os.path.join(folder, texts[0]), os.path.join(folder, encoders[0]))
 
 
 def pair(role):
@@ -48,7 +49,8 @@ def pair(role):
     if role == "edge" and os.environ.get("SACCADE_TEST_MODEL"):
         return own_pair(os.environ["SACCADE_TEST_MODEL"])
     folder = os.environ.get("SACCADE_MODELS") or os.path.join(PROJECT, "samples", "models")
-    found = Pair(role, "saccade-" + role, *(os.path.join(folder, "saccade-%s-%s.gguf" % (role, half)) for half in ("text", "mmproj")))
+    halves = (os.path.join(folder, "saccade-%s-%s.gguf" % (role, half)) for half in ("text", "mmproj"))
+    found = Pair(role, "saccade-" + role, *halves)
     for path in (found.model, found.mmproj):
         if not os.path.exists(path):
             raise RunFailed("there is no %s in the folder of the models" % os.path.basename(path))

@@ -15,9 +15,10 @@ from timeline_plot import draw_timeline  # noqa: E402
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7F7F7F")
 MARKERS = "o^sDvPX*<>hpd8H"
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)))
-STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#DDDDDD",
-         "grid.linewidth": 0.6, "axes.axisbelow": True, "svg.hashsalt": "saccade", "legend.frameon": False}
+STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
+         "grid.color": "#DDDDDD", "grid.linewidth": 0.6, "axes.axisbelow": True, "svg.hashsalt": "saccade", "legend.frameon": False}
 SIZE = (8.6, 4.6)        # inches; with the legend at the right
+LARGEST_SVG = 100_000    # bytes
 WIDE = 6                 # the largest by the smallest value from which on an axis is logarithmic
 LARGEST, SMALLEST = 12, 8   # points: the first markers are the largest, so that none hides another in the same place
 NEVER = 1e-4             # seconds; smaller latencies cannot be seen on the axis
@@ -28,12 +29,13 @@ def _style(k):
 
 
 def _save(figure, folder, name):
-    """SVG for the documentation, PNG for everything else. -> the SVG's name"""
+    """-> the name of the file that a page should show: SVG, and PNG where an SVG would be large"""
     for suffix in ("svg", "png"):
         figure.savefig(os.path.join(folder, "%s.%s" % (name, suffix)), bbox_inches="tight", dpi=110,
                        metadata={"Date": None} if suffix == "svg" else {"Software": None})
     plt.close(figure)
-    return name + ".svg"
+    large = os.path.getsize(os.path.join(folder, name + ".svg")) > LARGEST_SVG
+    return name + (".png" if large else ".svg")
 
 
 def _across(axes, values):
@@ -64,8 +66,9 @@ def draw_accuracy(folder, part, mode, name):
     for k, (label, cost, right) in enumerate(points):
         across = [[max(0, cost["value"] - cost["low"])], [max(0, cost["high"] - cost["value"])]]
         up = [[100 * max(0, right["value"] - right["low"])], [100 * max(0, right["high"] - right["value"])]]
+        size = LARGEST - (LARGEST - SMALLEST) * k / len(points)
         axes.errorbar(cost["value"], 100 * right["value"], xerr=across, yerr=up, label=label, linestyle="none",
-                      markersize=LARGEST - (LARGEST - SMALLEST) * k / len(points), markeredgecolor="white", elinewidth=0.9, capsize=2, **_style(k))
+                      markersize=size, markeredgecolor="white", elinewidth=0.9, capsize=2, **_style(k))
     _across(axes, [cost["value"] for _, cost, _ in points])
     axes.set_xlabel(what)
     axes.set_ylabel("Right over time, % of checks")
@@ -82,8 +85,8 @@ def draw_latency(folder, rows, mode, name):
     figure, axes = plt.subplots(figsize=SIZE)
     for k, (row, late) in enumerate(drawn):
         shares = [100 * (n + 1) / len(late) for n in range(len(late))]
-        axes.step([max(NEVER, s) for s in late], shares, where="post", label="%s (n = %d)" % (row.name, len(late)), linewidth=1.6,
-                  color=COLOURS[k % len(COLOURS)], linestyle=LINES[k % len(LINES)])
+        axes.step([max(NEVER, s) for s in late], shares, where="post", linewidth=1.6,
+                  label="%s (n = %d)" % (row.name, len(late)), color=COLOURS[k % len(COLOURS)], linestyle=LINES[k % len(LINES)])
     _across(axes, [max(NEVER, s) for _, late in drawn for s in (late[0], late[-1])])
     axes.set_ylim(0, 101)
     axes.set_xlabel("From the picture to the answer, seconds" + (" of virtual time" if mode == "exact" else ""))
@@ -97,7 +100,8 @@ def draw_all(folder, report, results):
     drawn = []
     with plt.rc_context(STYLE):
         for mode, result in results.items():
-            drawn.append(("Accuracy against cost, %s" % mode, draw_accuracy(folder, report[mode], mode, "accuracy-%s" % mode)))
-            drawn.append(("Latency, %s" % mode, draw_latency(folder, result["rows"], mode, "latency-%s" % mode)))
-            drawn.append(("Decisions against events, %s" % mode, draw_timeline(folder, result["rows"], mode, "timeline-%s" % mode, _save)))
+            rows = result["rows"]
+            drawn += [("Accuracy against cost, %s" % mode, draw_accuracy(folder, report[mode], mode, "accuracy-" + mode)),
+                      ("Latency, %s" % mode, draw_latency(folder, rows, mode, "latency-" + mode)),
+                      ("Decisions against events, %s" % mode, draw_timeline(folder, rows, "timeline-" + mode, _save))]
     return [(title, name) for title, name in drawn if name]

@@ -22,9 +22,10 @@ def _launch(configuration, example):
             {"frame": "one picture a question", "chunk": "chunks of ", "last-n": "the last "}[server["layout"]],
             "" if server["layout"] == "frame" else str(server["n"]), server["fps"])
     line = configuration.launch
+    drain_s = runs.DRAIN_S["live"]
     for name, value in (("clip", "CLIP"), ("model", "TEXT.gguf"), ("mmproj", "MMPROJ.gguf"), ("prompt", '"%s"' % example),
-                        ("live", "false"), ("cloud", "http://127.0.0.1:8080/v1"), ("drain_s", str(runs.DRAIN_S["live"])),
-                        ("drain_ns", str(runs.DRAIN_S["live"] * 10**9))):
+                        ("live", "false"), ("cloud", "http://127.0.0.1:8080/v1"), ("drain_s", str(drain_s)),
+                        ("drain_ns", str(drain_s * 10**9))):
         line = line.replace("{%s}" % name, value)
     return line
 
@@ -69,23 +70,24 @@ def failed_verdicts(report):
 
 def _measured(results):
     """Wall-clock figures of the exact runs: of interest, never judged, and different each time."""
-    return {row.name: [{"clip": run.clip, **{key: run.summary[key] for key in ("wall_s", "cpu_s", "cpu_parts", "peak_rss_bytes", "frames")}}
-                       for run in row.runs] for row in results["exact"]["rows"]}
+    keys = ("wall_s", "cpu_s", "cpu_parts", "peak_rss_bytes", "frames")
+    return {row.name: [{"clip": run.clip, **{key: run.summary[key] for key in keys}} for run in row.runs]
+            for row in results["exact"]["rows"]}
 
 
 INTRODUCTION = """# %(suite)s: %(about)s
 
-A figure is followed by its 95 %% interval, which comes from drawing blocks of several seconds of stream again and again.
-*Right over time* is the share of the time in which the answer that stands is the truth, every question ten times a second; an
-answer stands from when it came out until a newer one does. The mean is over the grades %(mean)s. *As `everything`* compares
-what is said about the same moment. *Stale* is how long an answer stayed wrong after the world changed; a change that no
-answer ever met counts as missed, and as stale for as long as it lasted.
+A figure is followed by its 95 %% interval, which comes from drawing blocks of several seconds of stream again and
+again. *Right over time* is the share of the time in which the answer that stands is the truth, every question ten times
+a second; an answer stands from when it came out until a newer one does. The mean is over the grades %(mean)s.
+*As `everything`* compares what is said about the same moment. *Stale* is how long an answer stayed wrong after the world
+changed; a change that no answer ever met counts as missed, and as stale for as long as it lasted.
 """
-MODES = {"exact": "Every picture that a configuration wants is answered, none is dropped; times and work are those of the recorded table "
-                  "of stage costs (one thread per model), so that the figures are the same on every machine.",
-         "live": "The clip is played by the clock and pictures are dropped as each configuration does; measured on this machine with "
-                 "whatever else it did. Costs are of all processes that the user would run. Ratios are to the run of "
-                 "`everything` of the same turn, with the least and the most of all turns."}
+MODES = {"exact": "Every picture that a configuration wants is answered, none is dropped; times and work are those of the\n"
+                  "recorded table of stage costs (one thread per model), so that the figures are the same on every machine.",
+         "live": "The clip is played by the clock and pictures are dropped as each configuration does; measured on this\n"
+                 "machine with whatever else it did. Costs are of all processes that the user would run. Ratios are to the\n"
+                 "run of `everything` of the same turn, with the least and the most of all turns."}
 
 
 def markdown_of(report, plots=()):
@@ -105,7 +107,7 @@ def section(report, mode, level="##"):
     """Tables of one mode."""
     part = report[mode]
     sub = level + "#"
-    lines = ["%s %s\n\n%s\n" % (level, mode.capitalize(), MODES[mode])]
+    lines = ["%s %s\n\n%s\n\nClips: %s.\n" % (level, mode.capitalize(), MODES[mode], ", ".join(part["clips"]))]
     missing = tables.missing_list(part)
     if missing:
         lines.append("**Missing, and in no figure:**\n\n%s\n" % missing)

@@ -76,7 +76,7 @@ class Run:
         return Gst.PadProbeReturn.OK
 
     def _work_ms(self):
-        """Processor time of the model's thread since its last answer: what this one cost, however busy the machine is."""
+        """Processor time of the model's thread since its last answer: what this one cost, on a busy machine too."""
         thread, worked = threading.get_ident(), time.thread_time()
         spent = worked - self._worked if thread == self._thread else 0.0
         self._thread, self._worked = thread, worked
@@ -136,6 +136,7 @@ class Run:
     def _summary(self, ends):
         wall, cpu = (end - begin for end, begin in zip(ends, self._begin or ends))
         compressor, cloud = self._find("compressor"), self._find("cloud")
+        encoded = _statistics(compressor, "encoded") if compressor else _statistics(self.model, "taken")
         sampled = _statistics(self._find("sampler"), "kept") if self._find("sampler") else self._seen
         gate = self._find("gate")
         return {
@@ -144,7 +145,7 @@ class Run:
             "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "frames": {"seen": self._seen, "sampled": sampled,
                        "needed": _statistics(gate, "needed") if gate else sampled,
-                       "encoded": _statistics(compressor, "encoded") if compressor else _statistics(self.model, "taken"),
+                       "encoded": encoded,
                        "dropped": _statistics(compressor, "dropped") + _statistics(self.model, "dropped")},
             "bytes_sent": _statistics(cloud, "bytes-sent"), "requests": _statistics(cloud, "segments")}
 

@@ -42,8 +42,9 @@ def plugin_folder():
     for folder in named + [BUILT_PLUGIN]:
         if os.path.exists(os.path.join(folder, PLUGIN)):
             return folder
+    places = " or ".join(named) or "build/release/gst-plugins"
     raise EvalError("there is no %s in %s; build it first, for example with tests/run.sh --setup-only and then "
-                    "cmake --build build/release --target gstsaccade" % (PLUGIN, " or ".join(named) or "build/release/gst-plugins"))
+                    "cmake --build build/release --target gstsaccade" % (PLUGIN, places))
 
 
 @functools.lru_cache(maxsize=None)
@@ -76,7 +77,8 @@ def not_asked(configuration, truth, kinds):
 
 def key_of(configuration, truth, questions, mode, pairs):
     """Changes with everything that a run's answers depend on."""
-    parts = [repr(configuration), clips.fingerprint(truth), [(q.kind, q.text) for q in questions], mode, _digest_of_plugin(),
+    asked_about = [(q.kind, q.text) for q in questions]
+    parts = [repr(configuration), clips.fingerprint(truth), asked_about, mode, _digest_of_plugin(),
              sorted((role, pair.fingerprint) for role, pair in pairs.items())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
@@ -106,7 +108,8 @@ def _run_child(script, settings, limit_s):
     if error:
         raise RunFailed(error.rstrip("."))
     if process.returncode < 0:
-        raise RunFailed("the process was ended by %s%s" % (signal.Signals(-process.returncode).name, _last_words(complaints)))
+        killer = signal.Signals(-process.returncode).name
+        raise RunFailed("the process was ended by %s%s" % (killer, _last_words(complaints)))
     if process.returncode:
         raise RunFailed("the process exited with %d%s" % (process.returncode, _last_words(complaints)))
     return records
@@ -158,7 +161,8 @@ def _run_pipeline(configuration, truth, questions, mode, pairs):
         if configuration.cloud:
             module = _server_module()
             try:
-                cloud = stack.enter_context(module.LlamaServer(pairs["cloud"].model, pairs["cloud"].mmproj, threads=SERVER_THREADS))
+                pair = pairs["cloud"]
+                cloud = stack.enter_context(module.LlamaServer(pair.model, pair.mmproj, threads=SERVER_THREADS))
             except module.ServerError as error:
                 raise RunFailed(str(error).rstrip(".")) from error
             url = cloud.url + "/v1"

@@ -6,7 +6,8 @@ DASH = "–"
 
 
 def _interval(figure, scale, digits):
-    return "%.*f (%.*f–%.*f)" % (digits, scale * figure["value"], digits, scale * figure["low"], digits, scale * figure["high"])
+    return "%.*f (%.*f–%.*f)" % tuple(
+        part for key in ("value", "low", "high") for part in (digits, scale * figure[key]))
 
 
 def percent(figure):
@@ -47,7 +48,8 @@ def answers_table(mode):
     header = ["configuration", "right over time"] + grades + ["right when given", "as `everything`", "checks", "blocks"]
     lines = []
     for row, f in rows:
-        by_grade = [percent(f["accuracy"]["by_grade"].get(grade)) if grade in f["accuracy"]["by_grade"] else "not asked" for grade in grades]
+        scored = f["accuracy"]["by_grade"]
+        by_grade = [percent(scored[grade]) if grade in scored else "not asked" for grade in grades]
         overall = f["accuracy"]["all"]
         lines.append(["`%s`" % row["name"], percent(overall)] + by_grade +
                      [percent(f["accuracy_answers"]["all"]), percent(f["agreement"]), _n(overall),
@@ -57,21 +59,22 @@ def answers_table(mode):
 
 def time_table(mode):
     """How late, in seconds of stream time."""
-    header = ["configuration", "stale, mean s", "stale, p95 s", "changes", "missed", "latency p50, s", "latency p95, s", "answers"]
+    header = ["configuration", "stale, mean s", "stale, p95 s", "changes", "missed, %", "latency p50, s", "latency p95, s",
+              "answers"]
     lines = []
     for row, f in _with_figures(mode):
         stale, late = f["staleness_s"] or {}, f["latency_s"] or {}
         lines.append(["`%s`" % row["name"], plain(stale.get("mean"), 2), plain(stale.get("p95"), 2), _n(f["missed"]),
-                      percent(f["missed"]) + (" %" if f["missed"] else ""), plain(late.get("p50"), 3), plain(late.get("p95"), 3),
-                      _n(late.get("p50"))])
+                      percent(f["missed"]), plain(late.get("p50"), 3), plain(late.get("p95"), 3), _n(late.get("p50"))])
     return markdown(header, lines)
 
 
 def cost_table(mode, exact):
     """What it takes, per minute of stream."""
     rows = _with_figures(mode)
-    header = ["configuration", "work, s" if exact else "CPU, s", "by `everything`'s", "encodes", "visual tokens kept of seen",
-              "tokens generated", "kB sent"] + ([] if exact else ["dropped pictures", "peak memory, MB"]) + ["runs"]
+    header = ["configuration", "work, s" if exact else "CPU, s", "by `everything`'s", "encodes",
+              "visual tokens kept of seen", "tokens generated", "kB sent"]
+    header += ["runs"] if exact else ["dropped pictures", "peak memory, MB", "runs"]
     lines = []
     for row, f in rows:
         cost, ratio = (f["work_s"], f["work_ratio"]) if exact else (f["cpu_s"], f["cpu_ratio"])
@@ -86,7 +89,7 @@ def cost_table(mode, exact):
 
 
 def kinds_table(mode):
-    """Right over time by kind of question, in per cent; a column per configuration would be too wide, so a row per kind."""
+    """Right over time by kind of question, in per cent: a row per kind, a column per configuration."""
     rows = _with_figures(mode)
     kinds = list(dict.fromkeys(kind for _, f in rows for kind in f["accuracy"]["by_kind"]))
     header = ["question"] + ["`%s`" % row["name"] for row, _ in rows]
@@ -114,5 +117,6 @@ def missing_list(mode):
 
 
 def verdict_list(verdicts):
-    return "\n".join("- %s: %s %s (bound %s)." % ("holds" if v["holds"] else "FAILS", v["what"],
-                                                 "–" if v["value"] is None else "%.3f" % v["value"], v["bound"]) for v in verdicts)
+    return "\n".join("- %s: %s %s (bound %s)." % (
+        "holds" if v["holds"] else "FAILS", v["what"], DASH if v["value"] is None else "%.3f" % v["value"], v["bound"])
+        for v in verdicts)

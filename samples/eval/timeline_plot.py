@@ -9,7 +9,8 @@ from score import rightness
 SHOWN = (REFERENCE, "saccade")   # configurations with rows of their own; more would not be readable
 MOST_KINDS = 3                   # the questions whose truth changes most often
 ROW, BAR = 1.0, 0.72
-FILLS = ("#FFFFFF", "#BBD7EC", "#8FBC8F", "#F3D9A4", "#C9B6DB", "#B0B0B0", "#E6B8A2", "#7FA7C9")   # light: black text on them
+# Light, for the black text on them.
+FILLS = ("#FFFFFF", "#BBD7EC", "#8FBC8F", "#F3D9A4", "#C9B6DB", "#B0B0B0", "#E6B8A2", "#7FA7C9")
 WRONG = {"hatch": "////", "edgecolor": "#B03000", "linewidth": 0.8}
 OPEN = {"hatch": "....", "edgecolor": "#777777", "linewidth": 0}
 FITS_S = 0.019                   # share of the clip that one letter needs
@@ -42,7 +43,8 @@ def _mark_wrong(axes, y, score, question):
     wrong_since = None
     for seconds in score.checks() + [score.truth.duration]:
         true = question.answer(seconds) if seconds < score.truth.duration else None
-        wrong = true is not None and rightness(score.known[question.kind].at(seconds), true, question.grade, score.any_case) < 1
+        told = score.known[question.kind].at(seconds)
+        wrong = true is not None and rightness(told, true, question.grade, score.any_case) < 1
         if wrong and wrong_since is None:
             wrong_since = seconds
         elif not wrong and wrong_since is not None:
@@ -51,7 +53,7 @@ def _mark_wrong(axes, y, score, question):
 
 
 def _choose(rows):
-    """(clip, {configuration: run}) of the clip in which most happens, among those that every shown configuration watched."""
+    """(clip, {configuration: run}) of the clip in which most happens, of those that all shown configurations watched."""
     shown = [row for row in rows if row.name in SHOWN and row.runs and not row.missing]
     if not shown:
         return None, {}
@@ -61,7 +63,7 @@ def _choose(rows):
     return best.clip, {row.name: row.run_of(best.clip, 0) for row in shown if row.run_of(best.clip, 0)}
 
 
-def draw_timeline(folder, rows, mode, name, save):
+def draw_timeline(folder, rows, name, save):
     """-> the file's name, or None when neither configuration ran."""
     clip, runs = _choose(rows)
     if not runs:
@@ -98,6 +100,7 @@ def draw_timeline(folder, rows, mode, name, save):
     axes.set_xlim(-0.01 * duration, duration)
     axes.grid(False)
     axes.set_xlabel("Seconds of the clip %s" % clip)
-    axes.legend(handles=[Patch(fill=False, label="the answer that stood was wrong", **WRONG), Patch(fill=False, label="the truth is open", **OPEN)],
+    axes.legend(handles=[Patch(fill=False, label="the answer that stood was wrong", **WRONG),
+                         Patch(fill=False, label="the truth is open", **OPEN)],
                 loc="upper left", bbox_to_anchor=(0, -0.55 / (0.34 * height + 1.2) * 1.35), ncol=2, borderaxespad=0)
     return save(figure, folder, name)

@@ -1,9 +1,9 @@
-"""What an exact run must show, with the reason for each threshold. Live figures are never judged: they are the machine's."""
+"""What an exact run must show, with the reason for each threshold. Live figures, which are the machine's, are not judged."""
 
-# A gate is of no use if it costs answers. Answers about pictures that it holds back stand a little longer, and where the
-# world changes in between they are wrong until the next one; more than two points would be felt.
+# A gate is of no use if it costs answers. Answers about pictures that it holds back stand a little longer, and where
+# the world changes in between they are wrong until the next one; more than two points would be felt.
 POINTS_BELOW_EVERYTHING = 0.02
-# And it is of no use if it holds nothing back: on a street with calm stretches at least a quarter of the encodes must go.
+# And it is of no use if it holds nothing back: on a street with calm stretches a quarter of the encodes must go.
 SHARE_OF_ENCODES = 0.75
 # What the gate holds back must be what changes no answer.
 LEAST_AGREEMENT = 0.95

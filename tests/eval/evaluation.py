@@ -24,7 +24,8 @@ def truth_of(duration, *questions):
 def answer(kind, content, text, emitted=None, source="edge", **more):
     """As a run's record stream has it."""
     return {"type": "answer", "kind": kind, "text": text, "source": source, "content": content,
-            "emitted": content if emitted is None else emitted, "stages": {}, "tokens": {}, "fresh": True, "encoded": 1, **more}
+            "emitted": content if emitted is None else emitted, "stages": {}, "tokens": {}, "fresh": True,
+            "encoded": 1, **more}
 
 
 def run_program(*words, **environment):

@@ -1,4 +1,4 @@
-"""The program as a user calls it, on a clip of two seconds: it runs, it runs again the same, and it says what is wrong."""
+"""The program as a user calls it, on a clip of two seconds: it runs, runs again the same, and says what is wrong."""
 
 import json
 import os
@@ -53,19 +53,21 @@ class ItRuns(Program):
         """If this fails, a difference between two exact reports means nothing."""
         clip, reports = make_clip(self.folder), []
         for turn in ("one", "two"):
-            status, said = run_program("--clip", clip, *EXACT, "everything,saccade", "--out", os.path.join(self.folder, turn))
+            out = os.path.join(self.folder, turn)
+            status, said = run_program("--clip", clip, *EXACT, "everything,saccade", "--out", out)
             self.assertEqual(status, 0, said)
             with open(os.path.join(self.folder, turn, "report.json"), "rb") as file:
                 reports.append(file.read())
             for name in ("report.md", "accuracy-exact.svg", "latency-exact.svg", "timeline-exact.svg"):
-                self.assertTrue(os.path.getsize(os.path.join(self.folder, turn, name)), name)
+                self.assertTrue(os.path.getsize(os.path.join(out, name)), name)
         self.assertEqual(*reports)
         figures = json.loads(reports[0])["exact"]["figures"]
         self.assertEqual(figures["everything"]["per_minute"]["encoded"]["value"], 120)
 
     def test_live_figures_are_measured(self):
         """If this fails, latency and CPU of a live run are not those of the run."""
-        status, said = self.run_here("--clip", make_clip(self.folder), "--mode", "live", "--configurations", "everything")
+        clip = make_clip(self.folder)
+        status, said = self.run_here("--clip", clip, "--mode", "live", "--configurations", "everything")
         self.assertEqual(status, 0, said)
         figures = self.report()["live"]["figures"]["everything"]
         self.assertGreater(figures["latency_s"]["p50"]["value"], 0)
@@ -74,7 +76,8 @@ class ItRuns(Program):
 
     def test_a_row_that_cannot_run_is_missing_and_the_others_are_there(self):
         """If this fails, one missing program hides every figure, or its row is invented."""
-        status, said = self.run_here("--clip", make_clip(self.folder), *EXACT, "everything,server-1fps", LLAMA_SERVER="/no/llama-server")
+        status, said = self.run_here("--clip", make_clip(self.folder), *EXACT, "everything,server-1fps",
+                                     LLAMA_SERVER="/no/llama-server")
         self.assertEqual(status, 3, said)
         report = self.report()["exact"]
         self.assertIsNone(report["figures"]["server-1fps"])
@@ -104,7 +107,8 @@ class BadInput(Program):
     def test_words_that_are_wrong(self):
         """If this fails, a misprint is found after the clips have been rendered, or never."""
         self.expect(2, "there is no suite nothing; there are quick", "--suite", "nothing")
-        self.expect(2, "there is no configuration nothing; there are everything", "--suite", "quick", "--configurations", "nothing")
+        self.expect(2, "there is no configuration nothing; there are everything", "--suite", "quick",
+                    "--configurations", "nothing")
         self.expect(2, "name a suite with --suite or a clip", "--mode", "exact")
         self.expect(2, "--help lists the options", "--suite", "quick", "--mode", "slowly")
 
@@ -113,9 +117,11 @@ class BadInput(Program):
         self.expect(4, "there is no timeline .*nothing.json", "--clip", "nothing.json")
         self.expect(4, "and there is no such file", "--clip", write_timeline(self.folder, {
             "file": "gone.avi", "duration": 2, "questions": {"car": {"question": "Is there a car?"}}}))
-        self.expect(4, 'it has no "duration"', "--clip", write_timeline(self.folder, {"file": "a", "questions": {"a": {"question": "?"}}}))
-        self.expect(4, "overlap", "--clip", write_timeline(self.folder, {"file": "a", "duration": 2, "questions": {"car": {
-            "question": "?", "intervals": [{"start": 0, "end": 2, "answer": "a"}, {"start": 1, "end": 2, "answer": "b"}]}}}))
+        self.expect(4, 'it has no "duration"', "--clip", write_timeline(self.folder, {
+            "file": "a", "questions": {"a": {"question": "?"}}}))
+        overlapping = [{"start": 0, "end": 2, "answer": "a"}, {"start": 1, "end": 2, "answer": "b"}]
+        self.expect(4, "overlap", "--clip", write_timeline(self.folder, {
+            "file": "a", "duration": 2, "questions": {"car": {"question": "?", "intervals": overlapping}}}))
         with open(os.path.join(self.folder, "own.json"), "w", encoding="utf-8") as file:
             file.write("{")
         self.expect(4, "cannot read the timeline", "--clip", os.path.join(self.folder, "own.json"))
@@ -136,28 +142,30 @@ class BadInput(Program):
             with open(os.path.join(models, half + ".gguf"), "wb") as file:
                 file.write(b"GGUF is not enough")
         self.expect(4, "text.gguf", "--clip", clip, *EXACT, "everything", SACCADE_TEST_MODEL=models)
-        self.expect(4, "is no folder", "--clip", clip, *EXACT, "everything", SACCADE_TEST_MODEL=os.path.join(models, "none"))
+        self.expect(4, "is no folder", "--clip", clip, *EXACT, "everything", SACCADE_TEST_MODEL=models + "-gone")
 
-    def test_a_pair_of_ones_own_takes_the_place_of_edge(self):
-        """If this fails, a user measures our model and believes that it is theirs."""
+    def copy_of_edge(self):
         models = os.path.join(self.folder, "models")
         os.mkdir(models)
         for half in ("text", "mmproj"):
             shutil.copy(os.path.join(MODELS, "saccade-edge-%s.gguf" % half), os.path.join(models, "mine-%s.gguf" % half))
+        return models
+
+    def test_a_pair_of_ones_own_takes_the_place_of_edge(self):
+        """If this fails, a user measures our model and believes that it is theirs."""
+        models = self.copy_of_edge()
         status, said = self.run_here("--clip", make_clip(self.folder), *EXACT, "everything", SACCADE_TEST_MODEL=models)
         self.assertEqual(status, 0, said)
         self.assertEqual(self.report()["pairs"]["edge"]["name"], "mine-text")
 
     def test_stage_costs_of_an_unknown_pair_are_recorded_once(self):
         """If this fails, virtual time of a user's model is that of ours."""
-        models, clip = os.path.join(self.folder, "models"), make_clip(self.folder)
-        os.mkdir(models)
-        for half in ("text", "mmproj"):
-            shutil.copy(os.path.join(MODELS, "saccade-edge-%s.gguf" % half), os.path.join(models, "mine-%s.gguf" % half))
+        models, clip = self.copy_of_edge(), make_clip(self.folder)
         with open(os.path.join(models, "mine-text.gguf"), "ab") as file:
             file.write(b"\0")   # another pair, to the byte
         for known in (False, True):
-            status, said = self.run_here("--clip", clip, *EXACT, "everything", SACCADE_TEST_MODEL=models, LLAMA_SERVER="/none")
+            status, said = self.run_here("--clip", clip, *EXACT, "everything", SACCADE_TEST_MODEL=models,
+                                         LLAMA_SERVER="/none")
             self.assertEqual(status, 0, said)
             self.assertEqual("recording the stage costs" in said, not known, said)
         self.assertGreater(self.report()["exact"]["figures"]["everything"]["latency_s"]["p50"]["value"], 0)

@@ -152,8 +152,9 @@ class Suites(unittest.TestCase):
 
     def test_they_watch_clips_that_no_model_has_seen(self):
         """If this fails, accuracy is that of the training set."""
-        said = subprocess.run([sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1])\nfrom scene import SPLITS\n"
-                               "print(SPLITS['test'].start, SPLITS['test'].stop)", os.path.join(EVAL, "..", "scenes")],
+        script = ("import sys; sys.path.insert(0, sys.argv[1])\nfrom scene import SPLITS\n"
+                  "print(SPLITS['test'].start, SPLITS['test'].stop)")
+        said = subprocess.run([sys.executable, "-c", script, os.path.join(EVAL, "..", "scenes")],
                               capture_output=True, text=True, check=True).stdout.split()
         test = range(int(said[0]), int(said[1]))
         for suite in suites.SUITES.values():
@@ -162,8 +163,8 @@ class Suites(unittest.TestCase):
 
     def test_what_a_user_would_run_instead_is_there(self):
         """If this fails, full has no row for one of the baselines that it must have."""
-        for name in ("everything", "saccade", "server-1fps", "server-2fps", "server-5fps", "chunks-4", "last-4", "edge-only",
-                     "cloud-only", "random-50", "grid-50", "downscale", "moa-off", "edge-and-cloud"):
+        for name in ("everything", "saccade", "server-1fps", "server-2fps", "server-5fps", "chunks-4", "last-4",
+                     "edge-only", "cloud-only", "random-50", "grid-50", "downscale", "moa-off", "edge-and-cloud"):
             self.assertIn(name, suites.SUITES["full"].configurations)
 
     def test_unknown_names_say_which_there_are(self):

@@ -86,7 +86,8 @@ class Changes(unittest.TestCase):
     car = question("car", (0, 5, "no"), (5, 10, "yes"))
 
     def stale(self, question_, *answers):
-        return [(round(stale, 3), missed) for _, stale, missed in score(truth_of(10, question_), *answers).changes(question_)]
+        changes = score(truth_of(10, question_), *answers).changes(question_)
+        return [(round(stale, 3), missed) for _, stale, missed in changes]
 
     def test_staleness_lasts_until_the_right_answer_is_there(self):
         """If this fails, nobody can see how long a user was misled."""
