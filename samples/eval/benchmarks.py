@@ -59,16 +59,20 @@ def _head(report):
                        costs=_costs_machine(), models=models, block=BLOCK_S)
 
 
-def page_of(report, drawn):
+def page_of(report, drawn, further=()):
+    """further: reports of other suites, whose exact tables stand on the same page."""
     parts = [_head(report), reports.markdown_of(report).split("\n", 2)[2]]
-    parts.append("## Pictures\n")
+    for other in further:
+        parts.append("## %s: %s\n" % (other["suite"].capitalize(), other["about"]))
+        parts.append(reports.section(other, "exact", "###"))
+    parts.append("## Plots\n")
     for title, name in drawn:
         how = HOW_TO_READ[os.path.splitext(name)[0]]
         parts.append("### %s\n\n![%s](images/benchmarks/%s)\n\n%s\n" % (title, title, name, how))
     return "\n".join(parts)
 
 
-def write(report, results):
+def write(report, results, further=()):
     os.makedirs(IMAGES, exist_ok=True)
     drawn = plots.draw_all(IMAGES, report, results)
     shown = {name for _, name in drawn}
@@ -76,4 +80,4 @@ def write(report, results):
         if name not in shown:   # of an earlier page, or the other format
             os.remove(os.path.join(IMAGES, name))
     with open(PAGE, "w", encoding="utf-8") as file:
-        file.write(page_of(report, drawn))
+        file.write(page_of(report, drawn, further))

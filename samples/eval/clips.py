@@ -31,8 +31,11 @@ def folder():
 def _render(spec, into, say):
     say("rendering %s" % spec.name)
     unfinished = os.path.join(into, "unfinished-%d" % os.getpid())
-    command = [sys.executable, os.path.join(SCENES, "stream.py"), "--preset", spec.preset, "--seed", str(spec.seed),
-               "--seconds", str(spec.seconds), "--out", unfinished]
+    if spec.stills:
+        words = ["stills.py", "--first", spec.seed, "--count", spec.seconds, "--frames", spec.stills]
+    else:
+        words = ["stream.py", "--preset", spec.preset, "--seed", spec.seed, "--seconds", spec.seconds]
+    command = [sys.executable, os.path.join(SCENES, words[0]), *map(str, words[1:]), "--out", unfinished]
     try:
         run = subprocess.run(command, capture_output=True, text=True, timeout=RENDER_LIMIT_S, check=False)
     except subprocess.TimeoutExpired as error:

@@ -55,6 +55,12 @@ def _server(name, about, fps, layout="frame", n=1, pair="edge"):
     return Configuration(name, about, server={"layout": layout, "n": n, "fps": fps}, pair=pair, window=n)
 
 
+def _model(name, about, pair, window=1):
+    """What a pair knows, without anything around it."""
+    more = "answer-on=frame " + ("window=%d " % window if window > 1 else "")
+    return Configuration(name, about, launch=SOURCE + ANSWER + more + END, pair=pair, window=window)
+
+
 def _pipeline(name, about, launch, **more):
     return Configuration(name, about, launch=SOURCE + launch, **more)
 
@@ -88,6 +94,10 @@ _ALL = (
               "a static threshold on each picture's complexity chooses edge or cloud, as MoA-Off does, for every picture",
               UNIFORM % RATE + "masgate name=gate prompt={prompt} complexity-threshold=%g ! " % COMPLEX + ANSWER +
               "answer-on=frame route-policy=threshold confidence-threshold=0 " + TO_CLOUD, cloud=True),
+    _model("edge-model", "the edge pair by itself, asked about every picture", "edge"),
+    _model("cloud-model", "the cloud pair by itself, in the same place", "cloud"),
+    _model("edge-model-4", "the edge pair, asked about every picture and the three before it", "edge", 4),
+    _model("cloud-model-4", "the cloud pair, asked about every picture and the three before it", "cloud", 4),
     _server("server-1fps", "every picture, one a second, sent to llama-server with the edge pair", 1),
     _server("server-2fps", "the same, two a second", 2),
     _server("server-5fps", "the same, five a second", 5),
@@ -100,6 +110,8 @@ _ALL = (
 )
 
 CONFIGURATIONS = {configuration.name: configuration for configuration in _ALL}
+# What watches streams; the others are about the models alone.
+STREAMING = tuple(name for name in CONFIGURATIONS if "-model" not in name)
 
 
 def find(names):

@@ -82,7 +82,7 @@ class Evaluation:
             return entry
         if configuration.server:
             return StageCosts(), of(configuration.pair)["server"]
-        return of("edge")["local"], of("cloud")["server"] if configuration.cloud else StageCosts()
+        return of(configuration.pair)["local"], of("cloud")["server"] if configuration.cloud else StageCosts()
 
     def _raw_run(self, configuration, name, truth, mode, repetition):
         """The RunResult, of this run or, with --resume, of an earlier one of the same inputs."""

@@ -9,7 +9,7 @@ import tables
 from evaluate import without_paths
 from figures import OUTSIDE_MEAN
 from truth import GRADES
-from verdicts import judge
+from verdicts import JUDGES
 
 FORMAT = 1   # of report.json; counts up when a field changes its meaning
 
@@ -56,7 +56,7 @@ def report_of(plan, evaluation, results):
         report[mode] = {"clips": inputs["clips"][mode], "rows": [_row(row, example) for row in result["rows"]],
                         "figures": result["figures"]}
     if "exact" in results and plan.suite and plan.suite.judged:
-        report["exact"]["verdicts"] = judge(results["exact"]["figures"])
+        report["exact"]["verdicts"] = JUDGES[plan.suite.judged](results["exact"]["figures"])
     return report
 
 

@@ -167,7 +167,7 @@ def _run_pipeline(configuration, truth, questions, mode, pairs):
                 raise RunFailed(str(error).rstrip(".")) from error
             url = cloud.url + "/v1"
         before = cloud.cpu_seconds() if cloud else 0.0
-        settings = {"launch": launch_line(configuration, truth.clip, pairs["edge"], questions, mode, url), "mode": mode,
+        settings = {"launch": launch_line(configuration, truth.clip, pairs[configuration.pair], questions, mode, url), "mode": mode,
                     "questions": [[q.kind, q.text] for q in questions]}
         records = _run_child(os.path.join(HERE, "run_pipeline.py"), settings, _limit_s(truth, mode))
         result = _result(records, questions)

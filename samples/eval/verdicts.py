@@ -11,6 +11,11 @@ LEAST_AGREEMENT = 0.95
 # the sampler's pictures, which lie elsewhere than those of the reference.
 MORE_MISSED_THAN_EVERYTHING = 0.02
 
+# The models' own: a cloud that knows no more than the edge is not worth a line, and an edge that errs at a glance is not
+# worth a camera.
+CLOUD_BEATS_EDGE = 0.08
+EDGE_AT_A_GLANCE = 0.85
+
 JUDGED = "saccade"
 
 
@@ -18,8 +23,25 @@ def _verdict(what, value, bound, holds):
     return {"what": what, "value": None if value is None else round(value, 6), "bound": bound, "holds": bool(holds)}
 
 
-def judge(figures):
-    """[{what, value, bound, holds}] of {configuration: figures or None}. Empty when the suite compares other things."""
+def judge_models(figures):
+    """[{what, value, bound, holds}] of {configuration: figures or None}, scene by scene."""
+    edge, cloud = figures.get("edge-model"), figures.get("cloud-model")
+    verdicts = []
+    if "edge-model" in figures:
+        glance = edge and edge["accuracy_answers"]["by_grade"].get("glance")
+        value = glance["value"] if glance else None
+        verdicts.append(_verdict("share of glance questions that edge answers right, at least", value, EDGE_AT_A_GLANCE,
+                                 glance and value >= EDGE_AT_A_GLANCE))
+    if "edge-model" in figures and "cloud-model" in figures:
+        both = edge and cloud
+        more = cloud["accuracy_answers"]["all"]["value"] - edge["accuracy_answers"]["all"]["value"] if both else None
+        verdicts.append(_verdict("share of questions that cloud answers right beyond edge's, at least", more,
+                                 CLOUD_BEATS_EDGE, both and more >= CLOUD_BEATS_EDGE))
+    return verdicts
+
+
+def judge_gate(figures):
+    """[{what, value, bound, holds}] of {configuration: figures or None}. Empty when the rows are of other things."""
     ours, everything = figures.get(JUDGED), figures.get("everything")
     if JUDGED not in figures or "everything" not in figures:
         return []
@@ -41,3 +63,6 @@ def judge(figures):
         verdicts.append(_verdict("share of the world's changes that only saccade misses, at most", more,
                                  MORE_MISSED_THAN_EVERYTHING, more <= MORE_MISSED_THAN_EVERYTHING))
     return verdicts
+
+
+JUDGES = {"gate": judge_gate, "models": judge_models}   # as suites name them

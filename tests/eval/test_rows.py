@@ -16,7 +16,7 @@ from errors import EvalError, RunFailed
 from figures import Row, ScoredRun, figures_of
 from report import is_complete
 from score import ClipScore
-from verdicts import SHARE_OF_ENCODES, judge
+from verdicts import CLOUD_BEATS_EDGE, SHARE_OF_ENCODES, judge_gate, judge_models
 
 SUMMARY = {"cpu_s": 2.0, "cpu_parts": {"client": 2.0, "server": 0.0}, "peak_rss_bytes": 5e7, "bytes_sent": 0,
            "frames": {"seen": 100, "sampled": 20, "needed": 20, "encoded": 20, "dropped": 0}}
@@ -88,7 +88,7 @@ class Verdicts(unittest.TestCase):
 
     def failed(self, **ours):
         figures = {"everything": self.figures(encoded=1.0), "saccade": self.figures(**ours)}
-        return [verdict["what"] for verdict in judge(figures) if not verdict["holds"]]
+        return [verdict["what"] for verdict in judge_gate(figures) if not verdict["holds"]]
 
     def test_each_one_fails_on_its_own(self):
         """If this fails, CI stays green while the gate loses answers or saves nothing."""
@@ -98,7 +98,18 @@ class Verdicts(unittest.TestCase):
 
     def test_a_row_that_did_not_run_fails(self):
         """If this fails, a crash is a pass."""
-        self.assertFalse(judge({"everything": self.figures(), "saccade": None})[0]["holds"])
+        self.assertFalse(judge_gate({"everything": self.figures(), "saccade": None})[0]["holds"])
+
+
+    def test_the_cloud_must_beat_the_edge_and_the_edge_must_see(self):
+        """If this fails, a cloud that is no better than the edge is shipped."""
+        def models(edge, cloud):
+            row = lambda share: {"accuracy_answers": {"all": {"value": share}, "by_grade": {"glance": {"value": share}}}}   # noqa: E731
+            return [verdict["holds"] for verdict in judge_models({"edge-model": row(edge), "cloud-model": row(cloud)})]
+        self.assertEqual(models(0.9, 0.9 + CLOUD_BEATS_EDGE + 0.01), [True, True])
+        self.assertEqual(models(0.9, 0.91), [True, False])
+        self.assertEqual(models(0.5, 0.9), [False, True])
+        self.assertEqual([v["holds"] for v in judge_models({"edge-model": None, "cloud-model": None})], [False, False])
 
 
 class Children(unittest.TestCase):
