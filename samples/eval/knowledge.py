@@ -75,8 +75,9 @@ def measure(role, pair, still_scenes, windows, say):
         truth = _clip(frames, scenes, say)
         questions, answers = _answers(role, pair, truth, frames)
         for kind, items in _items(truth, questions, answers, frames).items():
-            if len(items) < scenes / 2:
-                raise RunFailed("only %d of %d scenes were answered for '%s'" % (len(items), scenes, kind))
+            asked = sum(truth.questions[kind].answer((k + 1) * frames - 1 + JUST_BEHIND) is not None for k in range(scenes))
+            if len(items) != asked:
+                raise RunFailed("of %d scenes, %d were answered for '%s'" % (asked, len(items), kind))
             figures["by_kind"][kind] = bootstrap.share("knowledge/%s/%s" % (role, kind), items)
             figures["grade"][kind] = truth.questions[kind].grade
         say("%s: %d answers about %d scenes of %d pictures" % (pair.name, len(answers), scenes, frames))

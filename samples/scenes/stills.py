@@ -4,7 +4,7 @@
 
 writes stills1-FIRST-COUNT.avi (Motion JPEG, 640 x 360, one picture a second) and .json in the form of
 a stream's truth: every picture is another scene. With --frames 4 each scene has four pictures, oldest
-first, and only the last of them is to be judged: the others are `unsure`.
+first, for the watch questions, and only the last of them is to be judged: the others are `unsure`.
 """
 
 import argparse
@@ -27,15 +27,14 @@ JPEG_SETTINGS = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_OPTIMIZE, 1)
 
 def _truth(windows, frames):
     """Runs of one second; a scene's answer stands in its last second."""
-    kinds = [k for k in QUESTIONS if frames > 1 or k not in WATCH]
     truth = {}
-    for kind in kinds:
+    for kind in WATCH if frames > 1 else [k for k in QUESTIONS if k not in WATCH]:
         intervals, unsure = [], []
         for k, window in enumerate(windows):
             start = k * frames
             intervals.append({"start": float(start), "end": float(start + frames), "answer": answer(kind, window)})
             last = start + frames - 1
-            end = start + frames if kind in WATCH and watch_is_open(kind, window) else last
+            end = start + frames if frames > 1 and watch_is_open(kind, window) else last
             if end > start:
                 unsure.append({"start": float(start), "end": float(end)})
         truth[kind] = {"question": canonical(kind), "grade": QUESTIONS[kind].grade, "intervals": intervals, "unsure": unsure}

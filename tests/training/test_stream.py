@@ -121,6 +121,7 @@ class Files(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             truth = json.loads(pathlib.Path(write_stills(SEED, 3, 4, folder)).read_text(encoding="utf-8"))
         self.assertEqual((truth["frames"], truth["fps"]), (12, 1))
+        self.assertEqual(set(truth["questions"]), set(WATCH))
         for kind, entry in truth["questions"].items():
             self.assertEqual([r["start"] for r in entry["unsure"]], [0.0, 4.0, 8.0], kind)
             for k, run in enumerate(entry["intervals"]):
