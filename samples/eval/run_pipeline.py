@@ -9,6 +9,7 @@ The first question is the standing one, which the line itself sets as `prompt`; 
 about the same picture. Prints a line of JSON per answer, then a summary; or, last, an error, and exits with 1.
 """
 
+import bisect
 import json
 import resource
 import sys
@@ -41,6 +42,7 @@ class Run:
         self.texts = [text for _, text in settings["questions"]]
         self._out, self._lock = out, threading.Lock()
         self._begin, self._seen, self._end_s = None, 0, 0.0
+        self._times = []   # of the pictures that have come in, in ns
         self._thread, self._worked = None, 0.0   # the model's thread, and its processor time at the last answer
         try:
             self.pipeline = Gst.parse_launch_full(settings["launch"], None, Gst.ParseFlags.FATAL_ERRORS)
@@ -71,6 +73,7 @@ class Run:
         buffer = info.get_buffer()
         self._seen += 1
         if buffer.pts != Gst.CLOCK_TIME_NONE:
+            self._times.append(buffer.pts)
             duration = buffer.duration if buffer.duration != Gst.CLOCK_TIME_NONE else 0
             self._end_s = (buffer.pts + duration) / SECOND
         return Gst.PadProbeReturn.OK
@@ -82,11 +85,15 @@ class Run:
         self._thread, self._worked = thread, worked
         return 1000 * spent
 
+    def _newest_before(self, end):
+        """Time of the newest picture that an answer speaks of: it may speak of several, up to the end of the last."""
+        return self._times[max(0, bisect.bisect_left(self._times, end) - 1)]
+
     def _on_answer(self, model, answer):
         """On the model's thread, before it takes the next picture."""
         emitted, work_ms = self._now(), self._work_ms()
         value = answer.get_value
-        content, question = value("start") / SECOND, value("question")
+        content, question = self._newest_before(value("end")) / SECOND, value("question")
         self._print({
             "type": "answer", "kind": self.kinds.get(question), "question": question, "text": value("text"),
             "source": value("source"), "content": content, "emitted": emitted if self.live else None,
