@@ -164,6 +164,9 @@ def main(words, about):
     except (EvalError, RunFailed) as error:
         say("%s." % str(error).rstrip("."))
         return error.status if isinstance(error, EvalError) else BROKEN
+    except BrokenPipeError:   # whoever read the list has seen enough
+        sys.stderr.close()
+        return 0
     except KeyboardInterrupt:
         say("stopped; --resume goes on with the runs that have ended.")
         return 130

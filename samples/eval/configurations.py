@@ -91,7 +91,7 @@ _ALL = (
               "route-policy=threshold confidence-threshold=0.9 " + TO_CLOUD,
               cloud=True),
     _pipeline("moa-off",
-              "a static threshold on each picture's complexity chooses edge or cloud, as MoA-Off does, for every picture",
+              "a static threshold on each picture's complexity chooses edge or cloud, as MoA-Off does",
               UNIFORM % RATE + "masgate name=gate prompt={prompt} complexity-threshold=%g ! " % COMPLEX + ANSWER +
               "answer-on=frame route-policy=threshold confidence-threshold=0 " + TO_CLOUD, cloud=True),
     _model("edge-model", "the edge pair by itself, asked about every picture", "edge"),

@@ -1,4 +1,4 @@
-"""What can go wrong in a way that a person can do something about: one sentence, and an exit status that goes with it."""
+"""What can go wrong in a way that a person can do something about: one sentence, and its exit status."""
 
 USAGE, FAILED_VERDICT, INCOMPLETE, BROKEN = 2, 1, 3, 4   # exit statuses; 0 = everything ran and every verdict holds
 

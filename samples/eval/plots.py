@@ -1,7 +1,7 @@
 """The pictures of a report: accuracy against cost, how late answers are, and one clip's decisions against its events.
 
-Readable in grey and by colour-blind people: colours are those of Okabe and Ito, and shape, line style or hatching says the
-same again. The same figures give the same bytes."""
+Readable in grey and by colour-blind people: colours are those of Okabe and Ito, and shape, line style or hatching says
+the same again. The same figures give the same bytes."""
 
 import os
 
@@ -16,7 +16,8 @@ COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E
 MARKERS = "o^sDvPX*<>hpd8H"
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)))
 STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
-         "grid.color": "#DDDDDD", "grid.linewidth": 0.6, "axes.axisbelow": True, "svg.hashsalt": "saccade", "legend.frameon": False}
+         "grid.color": "#DDDDDD", "grid.linewidth": 0.6, "axes.axisbelow": True, "svg.hashsalt": "saccade",
+         "legend.frameon": False}
 SIZE = (8.6, 4.6)        # inches; with the legend at the right
 LARGEST_SVG = 100_000    # bytes
 WIDE = 6                 # the largest by the smallest value from which on an axis is logarithmic
@@ -86,7 +87,8 @@ def draw_latency(folder, rows, mode, name):
     for k, (row, late) in enumerate(drawn):
         shares = [100 * (n + 1) / len(late) for n in range(len(late))]
         axes.step([max(NEVER, s) for s in late], shares, where="post", linewidth=1.6,
-                  label="%s (n = %d)" % (row.name, len(late)), color=COLOURS[k % len(COLOURS)], linestyle=LINES[k % len(LINES)])
+                  label="%s (n = %d)" % (row.name, len(late)), color=COLOURS[k % len(COLOURS)],
+                  linestyle=LINES[k % len(LINES)])
     _across(axes, [max(NEVER, s) for _, late in drawn for s in (late[0], late[-1])])
     axes.set_ylim(0, 101)
     axes.set_xlabel("From the picture to the answer, seconds" + (" of virtual time" if mode == "exact" else ""))

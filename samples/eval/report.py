@@ -83,11 +83,12 @@ a second; an answer stands from when it came out until a newer one does. The mea
 *As `everything`* compares what is said about the same moment. *Stale* is how long an answer stayed wrong after the world
 changed; a change that no answer ever met counts as missed, and as stale for as long as it lasted.
 """
-MODES = {"exact": "Every picture that a configuration wants is answered, none is dropped; times and work are those of the\n"
-                  "recorded table of stage costs (one thread per model), so that the figures are the same on every machine.",
-         "live": "The clip is played by the clock and pictures are dropped as each configuration does; measured on this\n"
-                 "machine with whatever else it did. Costs are of all processes that the user would run. Ratios are to the\n"
-                 "run of `everything` of the same turn, with the least and the most of all turns."}
+MODES = {
+    "exact": "Every picture that a configuration wants is answered, none is dropped; times and work are those of the\n"
+             "recorded table of stage costs (one thread per model), so that the figures are the same on every machine.",
+    "live": "The clip is played by the clock and pictures are dropped as each configuration does; measured on this\n"
+            "machine with whatever else it did. Costs are of all processes that the user would run. Ratios are to the\n"
+            "run of `everything` of the same turn, with the least and the most of all turns."}
 
 
 def markdown_of(report, plots=()):

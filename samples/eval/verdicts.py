@@ -1,4 +1,4 @@
-"""What an exact run must show, with the reason for each threshold. Live figures, which are the machine's, are not judged."""
+"""What an exact run must show, with each threshold's reason. Live figures, which are the machine's, are not judged."""
 
 # A gate is of no use if it costs answers. Answers about pictures that it holds back stand a little longer, and where
 # the world changes in between they are wrong until the next one; more than two points would be felt.
