@@ -93,7 +93,8 @@ class Run:
         """On the model's thread, before it takes the next picture."""
         emitted, work_ms = self._now(), self._work_ms()
         value = answer.get_value
-        content, question = self._newest_before(value("end")) / SECOND, value("question")
+        # A stream whose frames have no duration ends an answer where its picture starts.
+        content, question = max(value("start"), self._newest_before(value("end"))) / SECOND, value("question")
         self._print({
             "type": "answer", "kind": self.kinds.get(question), "question": question, "text": value("text"),
             "source": value("source"), "content": content, "emitted": emitted if self.live else None,
