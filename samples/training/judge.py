@@ -16,14 +16,29 @@ def attention_mask(block):
     return torch.zeros(see.shape, device=block.device).masked_fill(~see, -1e4)[:, None]
 
 
-def run(model, batch, device="cpu", frozen=False):
-    """-> logits at the answers' tokens, those targets, patch logits."""
-    there = lambda a: torch.from_numpy(a).to(device)   # noqa: E731
-    targets = there(batch.targets)
-    states, labels = model(there(batch.images), there(batch.ids), there(batch.picture), there(batch.positions),
-                           attention_mask(there(batch.block)), None if batch.chosen is None else there(batch.chosen), frozen)
+def _there(array, device):
+    return None if array is None else torch.from_numpy(array).to(device)
+
+
+def encode(model, batch, device="cpu"):
+    """-> the pictures' tokens, patch logits."""
+    tokens, patches = model.encode(_there(batch.images, device), _there(batch.chosen, device))
+    return tokens, model.vision.label_head(patches)
+
+
+def read(model, tokens, batch, device="cpu"):
+    """-> logits at the answers' tokens, those targets."""
+    targets = _there(batch.targets, device)
+    states = model.read(tokens, _there(batch.ids, device), _there(batch.picture, device), _there(batch.positions, device),
+                        attention_mask(_there(batch.block, device)))
     where = targets != IGNORE
-    return model.text.logits(states[where]), targets[where], labels
+    return model.text.logits(states[where]), targets[where]
+
+
+def run(model, batch, device="cpu"):
+    """-> logits at the answers' tokens, those targets, patch logits."""
+    tokens, labels = encode(model, batch, device)
+    return (*read(model, tokens, batch, device), labels)
 
 
 def judged(model, batches, tokenizer, precise=False, device="cpu"):

@@ -202,20 +202,26 @@ class StreetModel(nn.Module):
             for branch in (layer.out, layer.down):
                 nn.init.normal_(branch.weight, std=0.02 / (2 * c.vision_layers) ** 0.5)
 
-    def forward(self, images, ids, picture, positions, mask, chosen=None, frozen=False):
-        """images: batch x frames x side x side x 3; ids, picture, positions: batch x length, where picture
-        says which of the frames' tokens (frame by frame) stands there, or -1; chosen: batch x frames x k,
-        the tokens of each picture that are encoded, or None for all; frozen: the encoder learns nothing.
-        -> decoder states, logits of the last frame's patch labels, token by token."""
+    def encode(self, images, chosen=None):
+        """images: batch x frames x side x side x 3; chosen: batch x frames x k, the tokens of each picture
+        that are encoded, or None for all. -> the frames' tokens, batch x frames * k x width, and the
+        last frame's patch features, token by token."""
         b, frames = images.shape[:2]
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            patches, tokens = self.vision(images.flatten(0, 1), None if chosen is None else chosen.flatten(0, 1))
-        tokens = tokens.reshape(b, -1, self.c.width)
+        patches, tokens = self.vision(images.flatten(0, 1), None if chosen is None else chosen.flatten(0, 1))
+        return tokens.reshape(b, -1, self.c.width), patches.view(b, frames, *patches.shape[1:])[:, -1]
+
+    def read(self, tokens, ids, picture, positions, mask):
+        """ids, picture, positions: batch x length, where picture says which of the tokens stands there, or -1.
+        -> decoder states."""
         x = self.text.embed(ids)
         where = picture.clamp(min=0)[:, :, None].expand(-1, -1, self.c.width)
         x = torch.where((picture >= 0)[:, :, None], tokens.gather(1, where).to(x.dtype), x)
-        last = patches.view(b, frames, *patches.shape[1:])[:, -1]
-        return self.text(x, positions, mask), self.vision.label_head(last)
+        return self.text(x, positions, mask)
+
+    def forward(self, images, ids, picture, positions, mask, chosen=None):
+        """-> decoder states, logits of the last frame's patch labels."""
+        tokens, patches = self.encode(images, chosen)
+        return self.read(tokens, ids, picture, positions, mask), self.vision.label_head(patches)
 
 
 PRESETS = {

@@ -155,7 +155,7 @@ def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, t
     (rows that show more are left out); describe: each row asks for a description too (rows of one batch
     are equally long, so that little is padding); plain: canonical questions and the product's own
     resize, for scoring; kinds: those asked of every row."""
-    count = (5 if frames == 1 else 6) if layout == "after" else (4 if frames == 1 else 3)
+    count = (5 if frames == 1 else 6) if layout == "after" else (4 if frames == 1 else 2)
     count -= 2 * describe if count > 2 else describe
     images, labels, chosen, rows = [], [], [], []
     tokens = thin or shape.tokens

@@ -9,6 +9,7 @@ fall to zero within them, then stops. A GPU is used if PyTorch finds one.
 """
 
 import argparse
+import collections
 import copy
 import json
 import math
@@ -23,7 +24,7 @@ import torch
 import torch.nn.functional as F
 
 from inherit import inherit
-from judge import run, score
+from judge import encode, read, run, score
 from model import PRESETS, Config, StreetModel
 from samples import CLASSES, SPLITS, STILL, WATCH, Shape, make_batch, make_practice, vocabulary_texts
 
@@ -33,6 +34,8 @@ from tokenizer import Tokenizer
 # what happened between pictures is for the decoder to find out, and without the way back a picture costs a third.
 ROWS = {1: 32, 2: 32, 3: 28, 4: 24}
 FROZEN_SHARE = 0.8
+# Windows whose pictures were encoded so are kept and read again, at half the cost (edge) or a tenth (cloud).
+REPLAY_SHARE, REPLAY_FROM, REPLAY_KEPT = 0.5, 8, 240
 WARMUP_STEPS, FLOOR_RATE = 40, 1e-5
 # How often a step is what; the rest is one frame, question after it.
 PRACTICE_WINDOW = 12   # patches a side
@@ -118,10 +121,14 @@ class Course:
 
     def __init__(self, tokenizer, shape, practice, practice_only):
         self.tokenizer, self.shape, self.practice, self.practice_only = tokenizer, shape, practice, practice_only
+        self.memory = collections.deque(maxlen=REPLAY_KEPT)   # (tokens, Batch)
 
     def step(self, step, elapsed, rank, size):
-        """-> ("practice", (images, labels, corner)), ("questions", Batch) or ("decoder", Batch)."""
+        """-> ("practice", (images, labels, corner)), ("questions", Batch), ("decoder", Batch) or
+        ("replay", (tokens, Batch))."""
         rng = np.random.default_rng((77, step))
+        if len(self.memory) >= REPLAY_FROM and rng.random() < REPLAY_SHARE:
+            return "replay", self.memory[rng.integers(len(self.memory))]
         kind = -1.0 if elapsed < self.practice_only else rng.random()
         frames = int(rng.choice(FRAMES, p=FRAMES_SHARE))
         tiled, thin, before, describe, frozen = rng.random(5) < (TILED_SHARE, THIN_SHARE, BEFORE_SHARE, DESCRIBE_SHARE,
@@ -147,21 +154,35 @@ class Losses:
         loss = F.binary_cross_entropy_with_logits(logits.float(), seen, reduction="none")
         return (loss * self.weights).sum(-1).mean()
 
-    def backward(self, model, kind, work):
-        """Gradients of one batch -> its text loss (or None) and label loss."""
+    def backward(self, model, kind, work, memory):
+        """Gradients of one batch -> its text loss and label loss, None where there is none."""
         with torch.autocast(self.device, torch.bfloat16):
             if kind == "practice":
-                images, labels, corner = work
-                features = model.vision.features(torch.from_numpy(images).to(self.device), corner)
-                loss = self.labels(model.vision.label_head(features), labels)
-                loss.backward()
-                return None, loss.item()
-            frozen = kind == "decoder"
-            logits, targets, patch_logits = run(model, work, self.device, frozen)
-            text = F.cross_entropy(logits.float(), targets)
-            label = self.labels(patch_logits, work.labels)
-        (text if frozen else text + LABEL_WEIGHT * label).backward()
-        return text.item(), label.item()
+                text, label = None, self._practice(model, *work)
+            elif kind == "questions":
+                logits, targets, patch_logits = run(model, work, self.device)
+                text, label = F.cross_entropy(logits.float(), targets), self.labels(patch_logits, work.labels)
+            else:
+                text, label = self._decoder(model, kind, work, memory), None
+        ((0 if text is None else text) + (0 if label is None else label * (LABEL_WEIGHT if text is not None else 1))).backward()
+        return [None if loss is None else loss.item() for loss in (text, label)]
+
+    def _practice(self, model, images, labels, corner):
+        features = model.vision.features(torch.from_numpy(images).to(self.device), corner)
+        return self.labels(model.vision.label_head(features), labels)
+
+    def _decoder(self, model, kind, work, memory):
+        """The encoder stays as it is; what it made of fresh pictures is remembered."""
+        if kind == "replay":
+            tokens, batch = work
+        else:
+            batch = work
+            with torch.no_grad():
+                tokens, _ = encode(model, batch, self.device)
+            batch.images = batch.labels = None
+            memory.append((tokens, batch))
+        logits, targets = read(model, tokens, batch, self.device)
+        return F.cross_entropy(logits.float(), targets)
 
 
 def follow(average, model, step):
@@ -253,7 +274,7 @@ def work(rank, crew, options):
         optimiser.zero_grad(set_to_none=True)
         crew.barrier.wait()
         rate, done, elapsed = crew.orders.tolist()
-        loss = losses.backward(model, *course.step(step, elapsed, rank, crew.size))
+        loss = losses.backward(model, *course.step(step, elapsed, rank, crew.size), course.memory)
         crew.average(rank, step, parameters)
         for group in optimiser.param_groups:
             group["lr"] = rate
