@@ -38,7 +38,7 @@ struct Answer {
   std::string text;  // UTF-8, no surrounding white space; may be empty when the model ends at once
   // Natural logarithm, one per token of the text; of the end token alone when the text is empty.
   std::vector<float> token_log_probabilities;
-  float confidence = 0;                        // [0, 1]; geometric mean of the token probabilities
+  float confidence = 0;  // [0, 1]; geometric mean of the token probabilities
   AnswerSource source = AnswerSource::edge;
   StreamInterval about;  // the pts interval that it speaks of
   AnswerTimings timings;
