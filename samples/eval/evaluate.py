@@ -86,9 +86,6 @@ class Evaluation:
 
     def _raw_run(self, configuration, name, truth, mode, repetition):
         """The RunResult, of this run or, with --resume, of an earlier one of the same inputs."""
-        for role in sorted(runs.needed_roles(configuration)):
-            if role in self.absent:
-                raise RunFailed(self.absent[role])
         questions = runs.asked(configuration, truth, self._kinds(truth))
         pairs = {role: self.pairs[role] for role in runs.needed_roles(configuration) | {"edge"} if role in self.pairs}
         key = runs.key_of(configuration, truth, questions, mode, pairs)
@@ -110,6 +107,9 @@ class Evaluation:
         return self.plan.suite.kinds if self.plan.suite else tuple(truth.questions)
 
     def _run(self, configuration, name, truth, mode, repetition):
+        for role in sorted(runs.needed_roles(configuration)):
+            if role in self.absent:
+                raise RunFailed(self.absent[role])
         costs = self._costs(configuration) if mode == "exact" else None
         result, questions = self._raw_run(configuration, name, truth, mode, repetition)
         mark_encodes(result.answers)

@@ -3,6 +3,8 @@ report.md, the same for people. What was measured by the clock beside an exact r
 
 import json
 import os
+import re
+from collections import Counter
 
 import runs
 import tables
@@ -11,6 +13,7 @@ from figures import OUTSIDE_MEAN
 from truth import GRADES
 from verdicts import JUDGES
 
+MOST_WARNINGS = 2   # of a row, in report.md
 FORMAT = 1   # of report.json; counts up when a field changes its meaning
 
 
@@ -35,7 +38,13 @@ def _row(row, example):
     return {"name": row.name, "about": configuration.about, "pair": configuration.pair, "cloud": configuration.cloud,
             "window": configuration.window, "launch": _launch(configuration, example), "runs": len(row.runs),
             "not_asked": row.not_asked, "missing": row.missing,
-            "warnings": sorted({without_paths(warning) for warning in row.warnings})}
+            "warnings": _counted(row.warnings)}
+
+
+def _counted(warnings):
+    """Each warning once, with how often it came; the port of a run's own server is nobody's business."""
+    counts = Counter(re.sub(r"(127\.0\.0\.1):\d+", r"\1", without_paths(warning)) for warning in warnings)
+    return ["%s (%d times)" % (warning, n) if n > 1 else warning for warning, n in sorted(counts.items())]
 
 
 def _example(plan):
@@ -122,9 +131,9 @@ def section(report, mode, level="##"):
     lines.append("%s Configurations\n\n%s\n" % (sub, tables.markdown(
         ["configuration", "what it is", "as a user would run it"],
         [["`%s`" % row["name"], row["about"], "`%s`" % row["launch"].replace("|", "\\|")] for row in part["rows"]])))
-    warnings = ["- `%s`: %s" % (row["name"], warning) for row in part["rows"] for warning in row["warnings"]]
+    warnings = ["- `%s`: %s" % (row["name"], "; ".join(row["warnings"][:MOST_WARNINGS])) for row in part["rows"] if row["warnings"]]
     if warnings:
-        lines.append("%s Warnings of the runs\n\n%s\n" % (sub, "\n".join(warnings)))
+        lines.append("%s Warnings of the runs\n\nThe first of each; report.json has all.\n\n%s\n" % (sub, "\n".join(warnings)))
     return "\n".join(lines)
 
 

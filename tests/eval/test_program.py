@@ -87,6 +87,21 @@ class ItRuns(Program):
         with open(os.path.join(self.folder, "out", "report.md"), encoding="utf-8") as file:
             self.assertIn("Missing, and in no figure", file.read())
 
+    def test_rows_of_a_pair_that_is_not_there_are_missing(self):
+        """If this fails, a clone without the large model cannot measure the small one."""
+        models = os.path.join(self.folder, "models")
+        os.mkdir(models)
+        for half in ("text", "mmproj"):
+            os.symlink(os.path.join(MODELS, "saccade-edge-%s.gguf" % half), os.path.join(models, "saccade-edge-%s.gguf" % half))
+        status, said = self.run_here("--clip", make_clip(self.folder), *EXACT, "everything,cloud-only,edge-and-cloud",
+                                     SACCADE_MODELS=models)
+        self.assertEqual(status, 3, said)
+        report = self.report()["exact"]
+        self.assertIsNotNone(report["figures"]["everything"])
+        for name in ("cloud-only", "edge-and-cloud"):
+            row = next(row for row in report["rows"] if row["name"] == name)
+            self.assertEqual(row["missing"][0]["reason"], "there is no saccade-cloud-text.gguf in the folder of the models")
+
     def test_interrupted_work_is_taken_up(self):
         """If this fails, an hour of runs is lost with the last one."""
         clip = make_clip(self.folder)
