@@ -53,7 +53,8 @@ GstBuffer *answer_buffer(const Answer &answer, AnswerFormat format) {
   register_metas();
   const std::unique_ptr<GstStructure, StructureFree> structure(answer_structure(answer));
   const std::string bytes = format == AnswerFormat::json ? json_of(structure.get()) : valid_utf8(answer.text);
-  GstBuffer *buffer = gst_buffer_new_memdup(bytes.data(), bytes.size());
+  // A model may end at once; GStreamer wraps no memory of no bytes.
+  GstBuffer *buffer = bytes.empty() ? gst_buffer_new() : gst_buffer_new_memdup(bytes.data(), bytes.size());
   if (GstCustomMeta *meta = gst_buffer_add_custom_meta(buffer, kAnswerMetaName)) {
     gst_structure_foreach(
         structure.get(),
