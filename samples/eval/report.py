@@ -127,7 +127,8 @@ def section(report, mode, level="##"):
         lines += ["%s Answers, in per cent\n\n%s\n" % (sub, tables.answers_table(part)),
                   "%s Time\n\n%s\n" % (sub, tables.time_table(part)),
                   "%s Cost, per minute of stream\n\n%s\n" % (sub, tables.cost_table(part, mode == "exact")),
-                  "%s Right over time by question, in per cent\n\n%s\n" % (sub, tables.kinds_table(part))]
+                  "%s Right over time, by question, in per cent\n\n%s\n" % (sub, tables.kinds_table(part, "accuracy")),
+                  "%s Right when given, by question, in per cent\n\n%s\n" % (sub, tables.kinds_table(part, "accuracy_answers"))]
     lines.append("%s Configurations\n\n%s\n" % (sub, tables.markdown(
         ["configuration", "what it is", "as a user would run it"],
         [["`%s`" % row["name"], row["about"], "`%s`" % row["launch"].replace("|", "\\|")] for row in part["rows"]])))

@@ -88,16 +88,17 @@ def cost_table(mode, exact):
     return markdown(header, lines)
 
 
-def kinds_table(mode):
-    """Right over time by kind of question, in per cent: a row per kind, a column per configuration."""
+def kinds_table(mode, of):
+    """Accuracy by kind of question, in per cent: a row per kind, a column per configuration. of: accuracy (over time) or
+    accuracy_answers (when given)."""
     rows = _with_figures(mode)
-    kinds = list(dict.fromkeys(kind for _, f in rows for kind in f["accuracy"]["by_kind"]))
+    kinds = list(dict.fromkeys(kind for _, f in rows for kind in f[of]["by_kind"]))
     header = ["question"] + ["`%s`" % row["name"] for row, _ in rows]
     lines = []
     for kind in kinds:
         cells = []
         for _, f in rows:
-            figure = f["accuracy"]["by_kind"].get(kind)
+            figure = f[of]["by_kind"].get(kind)
             cells.append("%.1f" % (100 * figure["value"]) if figure else DASH)
         lines.append(["`%s`" % kind] + cells)
     return markdown(header, lines)
