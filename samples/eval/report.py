@@ -96,8 +96,9 @@ MODES = {
     "exact": "Every picture that a configuration wants is answered, none is dropped; times and work are those of the\n"
              "recorded table of stage costs (one thread per model), so that the figures are the same on every machine.",
     "live": "The clip is played by the clock and pictures are dropped as each configuration does; measured on this\n"
-            "machine with whatever else it did. Costs are of all processes that the user would run. Ratios are to the\n"
-            "run of `everything` of the same turn, with the least and the most of all turns."}
+            "machine with whatever else it did. Costs are of all processes that the user would run; a pipeline is run by a\n"
+            "small Python program, which is in its costs. Ratios are to the run of `everything` of the same turn, with the\n"
+            "least and the most of all turns."}
 
 
 def markdown_of(report, plots=()):

@@ -1,5 +1,7 @@
 """What an exact run must show, with each threshold's reason. Live figures, which are the machine's, are not judged."""
 
+import os
+
 # A gate is of no use if it costs answers. Answers about pictures that it holds back stand a little longer, and where
 # the world changes in between they are wrong until the next one; more than two points would be felt.
 POINTS_BELOW_EVERYTHING = 0.02
@@ -24,7 +26,10 @@ def _verdict(what, value, bound, holds):
 
 
 def judge_models(figures):
-    """[{what, value, bound, holds}] of {configuration: figures or None}, scene by scene."""
+    """[{what, value, bound, holds}] of {configuration: figures or None}, scene by scene; on the pairs that come with the
+    project alone."""
+    if os.environ.get("SACCADE_TEST_MODEL"):
+        return []
     edge, cloud = figures.get("edge-model"), figures.get("cloud-model")
     verdicts = []
     if "edge-model" in figures:
