@@ -7,9 +7,8 @@ import numpy as np
 
 from draw import shadow_edge
 from scene import (ARROWS, BUS_LINES, CAR_COLOURS, CAR_HEIGHT, CAR_LENGTH, HOURS, LETTER_ADVANCE, LETTER_HEIGHT,
-                   LIGHT_HEIGHT, LIGHT_STATES, LIGHT_TOP,
-                   LIGHT_WIDTH, OBSTACLES, ROAD_BOTTOM, ROAD_TOP, WORDS, to_view, visible_board, visible_car, visible_light,
-                   visible_people)
+                   LIGHT_HEIGHT, LIGHT_STATES, LIGHT_TOP, LIGHT_WIDTH, OBSTACLES, ROAD_BOTTOM, ROAD_TOP, WORDS, Arrow, Board,
+                   to_view, visible_board, visible_car, visible_light, visible_people)
 
 CLASSES = (tuple("light_" + s for s in LIGHT_STATES) + tuple("car_" + c for c in CAR_COLOURS) + OBSTACLES
            + ("car", "in_the_way", "person", "head", "zebra", "night", "leaving")
@@ -82,13 +81,12 @@ def patch_labels(scene, side):
         mark("zebra", (scene.aspect / 2 - half, ROAD_TOP, scene.aspect / 2 + half, ROAD_BOTTOM))
     if visible_light(scene):
         mark("light_" + scene.light.state, light_box(scene.light))
-    for board in (scene.sign, scene.hours, scene.bus, *scene.more_boards):
+    for board in (scene.sign, scene.hours, scene.bus, scene.arrow, *scene.more_boards):
         if visible_board(scene, board):
-            out[_cover(in_frame(scene, board_box(board)), side, 0.2), _INDEX[board.text]] = 1
-            _mark_letters(out, scene, board)
-    if visible_board(scene, scene.arrow):
-        a = scene.arrow
-        mark("arrow_" + a.direction, (a.x - a.radius, a.y - a.radius, a.x + a.radius, a.y + a.radius))
+            name = "arrow_" + board.direction if isinstance(board, Arrow) else board.text
+            out[_cover(in_frame(scene, board_box(board)), side, 0.2), _INDEX[name]] = 1
+            if isinstance(board, Board):
+                _mark_letters(out, scene, board)
     if scene.shadow > 0:
         mark("shade", (-0.9, ROAD_BOTTOM, shadow_edge(scene), 1.1))
     if scene.car:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from scene import BOARD_MARGIN, LETTER_ADVANCE, LETTER_HEIGHT
+from scene import BOARD_MARGIN, LETTER_ADVANCE, LETTER_HEIGHT, Arrow
 
 CELL = (48, 54)      # pixels of a letter on the plate, across and down
 FINE = 4             # sub-pixels a side
@@ -68,8 +68,9 @@ def paste(image, plate, x0, y0, x1, y1):
     spot[:] = (small[:, :, :3] + spot * (1 - small[:, :, 3:])).astype(np.uint8)
 
 
-def _draw(b, thing, plate):
-    half_w, half_h = thing.width / 2, (thing.height if hasattr(thing, "height") else thing.width) / 2
+def _draw(b, thing):
+    plate = _arrow(thing.direction) if isinstance(thing, Arrow) else _plate(thing.text, thing.paint)
+    half_w, half_h = thing.width / 2, thing.height / 2
     x0, y0 = b.pixel(thing.x - half_w, thing.y - half_h)
     x1, y1 = b.pixel(thing.x + half_w, thing.y + half_h)
     paste(b.image, plate, x0, y0, x1, y1)
@@ -78,13 +79,11 @@ def _draw(b, thing, plate):
 def draw_boards(b, boards):
     for board in boards:
         if board:
-            _draw(b, board, _plate(board.text, board.paint))
+            _draw(b, board)
 
 
 def draw_signs(b, scene):
     for post in (scene.bus, scene.arrow):
         if post:
             b.box(post.x - 0.005, post.y, post.x + 0.005, 0.455, (70, 72, 76))
-    draw_boards(b, (scene.sign, scene.hours, scene.bus))
-    if scene.arrow:
-        _draw(b, scene.arrow, _arrow(scene.arrow.direction))
+    draw_boards(b, (scene.sign, scene.hours, scene.bus, scene.arrow))

@@ -114,6 +114,10 @@ class Arrow:
     def width(self):
         return 2 * self.radius
 
+    @property
+    def height(self):
+        return 2 * self.radius
+
 
 @dataclass
 class Scene:
@@ -126,7 +130,7 @@ class Scene:
     hours: Board = None     # hangs below the sign
     bus: Board = None
     arrow: Arrow = None
-    more_boards: list = field(default_factory=list)   # reading practice; such a scene is asked nothing about signs
+    more_boards: list = field(default_factory=list)   # and arrows: reading practice; such a scene is asked nothing about signs
     shadow: float = 0.0     # how far a house's shadow has come over the near pavement, 0 to 1; the path lies at 0.5
     rain: float = 0.0       # 0 dry, 1 pouring
     crossing: bool = False
@@ -277,14 +281,18 @@ def add_reading_practice(rng, scene, left=0.0, top=0.0, share=1.0):
     """A page of boards, side by side, before everything else: for the patch labels alone. Small print is
     learned from very many words, and a street has few. The page fills a window of the frame, `share` of
     its width and height from (left, top), all in shares of the frame."""
-    scene.sign = scene.hours = scene.bus = None
+    scene.sign = scene.hours = scene.bus = scene.arrow = None
     y = top + float(rng.uniform(-0.02, 0.02))
     while y < top + share:
         letter = float(LETTER_HEIGHT * 0.92 * 2.5 ** rng.beta(1.0, 2.2))
         x = left * scene.aspect + float(rng.uniform(-0.05, 0.02))
         while x < (left + share) * scene.aspect:
-            text = str(rng.choice(WORDS + HOURS) if rng.random() < 0.8 else rng.choice(BUS_LINES))
-            board = Board(text, 0.0, y, letter, int(rng.integers(4)))
+            kind = rng.random()
+            if kind < 0.1:
+                board = Arrow(str(rng.choice(ARROWS)), 0.0, 0.0, letter * float(rng.uniform(0.75, 1.0)))
+            else:
+                text = str(rng.choice(WORDS + HOURS) if kind < 0.65 else rng.choice(BUS_LINES))
+                board = Board(text, 0.0, 0.0, letter, int(rng.integers(4)))
             board.x, board.y = float(from_view(scene, x + board.width / 2)), y + board.height / 2
             if rng.random() < 0.85:   # else the street shows through
                 scene.more_boards.append(board)

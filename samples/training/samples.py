@@ -31,7 +31,7 @@ WATCH = tuple(k for k, q in QUESTIONS.items() if q.grade == "watch")
 # How often each kind is asked: counting and reading need the most practice.
 KIND_WEIGHT = {"people": 4.0, "people_left": 2.5, "people_right": 2.5, "anybody": 0.6, "car_colour": 0.9, "car_side": 0.7,
                "light": 0.8, "in_the_way": 0.7, "safe": 0.7, "path": 0.4, "crossing": 0.4, "day": 0.3, "car": 0.5,
-               "shade": 0.7, "sign": 1.8, "open": 1.2, "bus": 1.8, "arrow": 1.0}
+               "shade": 0.7, "sign": 2.4, "open": 1.6, "bus": 2.4, "arrow": 1.6}
 
 
 class Shape:
