@@ -11,7 +11,6 @@ about the same picture. Prints a line of JSON per answer, then a summary; or, la
 
 import bisect
 import json
-import resource
 import sys
 import threading
 import time
@@ -33,6 +32,12 @@ def _statistics(element, *names):
     """Sum of fields of an element's statistics; 0 without the element or the field."""
     structure = element.get_property("statistics") if element else None
     return sum((structure.get_value(name) or 0) for name in names if structure.has_field(name)) if structure else 0
+
+
+def _peak_rss_bytes():
+    """Of this program alone: getrusage() would count what the parent had when it started us, too."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        return next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:")), 0)
 
 
 class Run:
@@ -150,7 +155,7 @@ class Run:
         return {
             "type": "summary", "stream_s": round(self._end_s, 6), "wall_s": wall, "cpu_s": cpu,
             "cpu_parts": {"client": cpu, "server": 0.0},
-            "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "peak_rss_bytes": _peak_rss_bytes(),
             "frames": {"seen": self._seen, "sampled": sampled,
                        "needed": _statistics(gate, "needed") if gate else sampled,
                        "encoded": encoded,

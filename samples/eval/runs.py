@@ -48,9 +48,14 @@ def plugin_folder():
 
 
 @functools.lru_cache(maxsize=None)
-def _digest_of_plugin():
-    with open(os.path.join(plugin_folder(), PLUGIN), "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+def _digest_of_programs():
+    """Changes with the plugin and with the programs that run it and its rivals."""
+    digest = hashlib.sha256()
+    for path in (os.path.join(plugin_folder(), PLUGIN), os.path.join(HERE, "run_pipeline.py"),
+                 os.path.join(BASELINES, "run_server.py"), os.path.join(BASELINES, "server.py")):
+        with open(path, "rb") as file:
+            digest.update(file.read())
+    return digest.hexdigest()
 
 
 def _quoted(text):
@@ -78,7 +83,7 @@ def not_asked(configuration, truth, kinds):
 def key_of(configuration, truth, questions, mode, pairs):
     """Changes with everything that a run's answers depend on."""
     asked_about = [(q.kind, q.text) for q in questions]
-    parts = [repr(configuration), clips.fingerprint(truth), asked_about, mode, _digest_of_plugin(),
+    parts = [repr(configuration), clips.fingerprint(truth), asked_about, mode, _digest_of_programs(),
              sorted((role, pair.fingerprint) for role, pair in pairs.items())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 

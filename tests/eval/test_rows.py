@@ -154,6 +154,15 @@ class Children(unittest.TestCase):
             runs._result([{"type": "summary"}], [])   # pylint: disable=protected-access
 
 
+class Memory(unittest.TestCase):
+    def test_a_pipelines_memory_is_its_own(self):
+        """If this fails, every pipeline is as large as the program that measures it."""
+        ballast = bytearray(os.urandom(1)) * 300_000_000   # as a parent that has drawn plots and more
+        script = "import sys; sys.path.insert(0, sys.argv[1]); import run_pipeline; print(run_pipeline._peak_rss_bytes())"
+        said = subprocess.run([sys.executable, "-c", script, EVAL], capture_output=True, text=True, check=True).stdout
+        self.assertTrue(1_000_000 < int(said) < len(ballast), said)
+
+
 class Suites(unittest.TestCase):
     def test_they_name_configurations_that_there_are(self):
         """If this fails, a suite ends after an hour with a misprint."""
