@@ -102,7 +102,7 @@ what it shows (`labels.py`); that head is not part of the files.
 
 INDEX = """# The models that ship with Saccade
 
-Two small multimodal models that know the rendered street of `samples/scenes` and nothing else. The project made them: it renders the
+Small multimodal models that know the rendered street of `samples/scenes` and nothing else. The project made them: it renders the
 scenes, asks and answers the questions and trains the weights. They are the defaults, so that every pipeline, test and accuracy
 figure runs on learned weights without a download; any other GGUF pair of llama.cpp takes their place by one property.
 
