@@ -14,14 +14,22 @@ import numpy as np
 from samples import QUESTIONS
 
 GRADES = ("glance", "look", "watch", "describe")
+LOSSES = {"text": ("#0072B2", "answers (cross entropy a token)"), "label": ("#999999", "patches of streets (training only)"),
+          "practice": ("#D9C27E", "patches of practice pages (training only)")}
 COLOURS = {"glance": "#0072B2", "look": "#D55E00", "watch": "#009E73", "describe": "#CC79A7"}
 
 
 def read(path):
-    """-> losses [(minute, text, label)], scores [(minute, {kind: share})]."""
+    """-> {loss: [(minute, value)]}, scores [(minute, {kind: share})]. A run that was taken up again from an earlier
+    checkpoint has lines twice: the later ones count."""
+    lines = []
     with open(path, encoding="utf-8") as f:
-        lines = [json.loads(line) for line in f]
-    losses = [(e["s"] / 60, e["text"], e["label"]) for e in lines if "text" in e]
+        for line in f:
+            entry = json.loads(line)
+            while lines and lines[-1]["step"] > entry["step"]:
+                lines.pop()
+            lines.append(entry)
+    losses = {name: [(e["s"] / 60, e[name]) for e in lines if e.get(name)] for name in LOSSES}
     return losses, [(e["s"] / 60, e["scores"]) for e in lines if "scores" in e]
 
 
@@ -30,12 +38,11 @@ def draw(losses, scores, name, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6))
-    minutes, text, label = np.array(losses).T
-    asked = text > 0
-    left.plot(minutes[asked], text[asked], color="#0072B2", label="answers (cross entropy a token)")
-    left.plot(minutes, label, color="#999999", label="patch labels (training only)")
+    for name, (colour, meaning) in LOSSES.items():
+        if losses[name]:
+            left.plot(*zip(*losses[name]), color=colour, label=meaning, linewidth=1)
     left.set(xlabel="minutes", ylabel="loss", yscale="log", title="%s: loss" % name)
-    left.legend(frameon=False, fontsize=8)
+    left.legend(frameon=False, fontsize=8, loc="upper right")
     for grade in GRADES:
         kinds = [k for k, q in QUESTIONS.items() if q.grade == grade]
         points = [(m, np.mean([s[k] for k in kinds if k in s])) for m, s in scores if any(k in s for k in kinds)]

@@ -15,6 +15,7 @@ import json
 import math
 import multiprocessing
 import os
+import signal
 import time
 from dataclasses import asdict
 
@@ -155,17 +156,17 @@ class Losses:
         return (loss * self.weights).sum(-1).mean()
 
     def backward(self, model, kind, work, memory):
-        """Gradients of one batch -> its text loss and label loss, None where there is none."""
+        """Gradients of one batch -> its losses: text, label (of the patches) or practice (labels of a page of boards)."""
         with torch.autocast(self.device, torch.bfloat16):
             if kind == "practice":
-                text, label = None, self._practice(model, *work)
+                losses = {"practice": self._practice(model, *work)}
             elif kind == "questions":
                 logits, targets, patch_logits = run(model, work, self.device)
-                text, label = F.cross_entropy(logits.float(), targets), self.labels(patch_logits, work.labels)
+                losses = {"text": F.cross_entropy(logits.float(), targets), "label": self.labels(patch_logits, work.labels)}
             else:
-                text, label = self._decoder(model, kind, work, memory), None
-        ((0 if text is None else text) + (0 if label is None else label * (LABEL_WEIGHT if text is not None else 1))).backward()
-        return [None if loss is None else loss.item() for loss in (text, label)]
+                losses = {"text": self._decoder(model, kind, work, memory)}
+        sum(loss * (LABEL_WEIGHT if name == "label" else 1) for name, loss in losses.items()).backward()
+        return {name: loss.item() for name, loss in losses.items()}
 
     def _practice(self, model, images, labels, corner):
         features = model.vision.features(torch.from_numpy(images).to(self.device), corner)
@@ -209,23 +210,28 @@ class Keeper:
                           for s, layout in zip(range(start, start + SCORE_WINDOWS, 16), ("after", "before") * 2)]
         self.rate, self.begin = Rate(options.peak, options.minutes), time.time() - elapsed_before
         self.saved = self.scored = self.printed = time.time()
-        self.losses = []
+        self.losses, self.stopped = [], False
+        signal.signal(signal.SIGTERM, self._stop)   # a stopped run loses no step
+
+    def _stop(self, *_):
+        self.stopped = True
 
     def orders(self, step):
         elapsed = time.time() - self.begin
         self.rate.heed(os.path.join(self.options.out, "finish"), elapsed, step)
-        return self.rate.at(elapsed, step), float(self.rate.over(elapsed)), elapsed
+        return self.rate.at(elapsed, step), float(self.stopped or self.rate.over(elapsed)), elapsed
 
     def record(self, step, losses, done, model, average, optimiser):
         self.losses.append(losses)
         now, elapsed = time.time(), time.time() - self.begin
         if now - self.printed > 30 or done:
-            text, label = (float(np.mean([v for v in column if v is not None] or [0.0])) for column in zip(*self.losses))
-            print("%6.0f s of %.0f  step %5d  rate %.2e  text %.4f  label %.4f" %
-                  (elapsed, self.rate.span, step, self.rate.at(elapsed, step), text, label), file=self.log)
-            print(json.dumps({"s": round(elapsed), "step": step, "text": text, "label": label}), file=self.curve)
+            means = {name: float(np.mean([loss[name] for loss in self.losses if name in loss]))
+                     for name in ("text", "label", "practice") if any(name in loss for loss in self.losses)}
+            print("%6.0f s of %.0f  step %5d  rate %.2e  " % (elapsed, self.rate.span, step, self.rate.at(elapsed, step)) +
+                  "  ".join("%s %.4f" % mean for mean in means.items()), file=self.log)
+            print(json.dumps({"s": round(elapsed), "step": step, **means}), file=self.curve)
             self.losses, self.printed = [], now
-        if now - self.scored > SCORE_S or done:
+        if now - self.scored > SCORE_S or done and not self.stopped:
             result = score(average, self.held_out, self.tokenizer, device=self.device)
             mean = np.mean([a for a, _ in result.values()])
             print("validation %.3f  " % mean + "  ".join("%s %.2f" % (k, v[0]) for k, v in result.items()), file=self.log)
@@ -235,7 +241,7 @@ class Keeper:
             save(os.path.join(self.options.out, "checkpoint.pt"), model=model.state_dict(), average=average.state_dict(),
                  config=asdict(model.c), name=self.options.model, optimiser=optimiser.state_dict(), step=step, elapsed=elapsed,
                  options={k: v for k, v in vars(self.options).items() if k not in ("out", "parent")}, device=self.device,
-                 finished=bool(done), tokens=self.tokenizer.tokens, labels=list(CLASSES))
+                 finished=bool(done and not self.stopped), tokens=self.tokenizer.tokens, labels=list(CLASSES))
             self.saved = time.time()
 
 
@@ -250,6 +256,7 @@ def new_model(options, tokenizer):
 def work(rank, crew, options):
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)   # the first worker says when all stop
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = Tokenizer.load(os.path.join(options.out, "tokenizer.json"))
     model = new_model(options, tokenizer).to(device)
@@ -312,6 +319,7 @@ def main():
     hands = [multiprocessing.Process(target=work, args=(rank, crew, options)) for rank in range(options.workers)]
     for hand in hands:
         hand.start()
+    signal.signal(signal.SIGTERM, lambda *_: hands[0].terminate())
     for hand in hands:
         hand.join()
 
