@@ -27,6 +27,8 @@ from window import random_window  # noqa: E402
 IGNORE = -100
 STILL = tuple(k for k, q in QUESTIONS.items() if q.grade != "watch")
 SHORT = tuple(k for k in STILL if k != "describe")
+READING = ("sign", "open", "bus", "arrow")
+SCENERY = ("night", "zebra", "shade")
 WATCH = tuple(k for k, q in QUESTIONS.items() if q.grade == "watch")
 # How often each kind is asked: counting and reading need the most practice.
 KIND_WEIGHT = {"people": 4.0, "people_left": 2.5, "people_right": 2.5, "anybody": 0.6, "car_colour": 0.9, "car_side": 0.7,
@@ -129,6 +131,11 @@ class Batch:
     __slots__ = ("images", "chosen", "labels", "ids", "picture", "targets", "block", "positions", "spans")
 
 
+def small_print(label):
+    """Patch labels of words, numbers and arrows."""
+    return label.isupper() or label.isdigit() or label.startswith(("letter_", "arrow_"))
+
+
 def _asked(rng, window, count):
     """Short kinds for one row. Windows are for the watch questions: those that have a clear answer, then others."""
     clear = [k for k in WATCH if len(window) > 1 and not borders.watch_is_open(k, window)]
@@ -137,9 +144,10 @@ def _asked(rng, window, count):
     return asked + [str(k) for k in rng.choice(SHORT, count - len(asked), replace=False, p=weight / weight.sum())]
 
 
-def _busy(grid, shape):
-    """Which tokens show more than scenery."""
-    things = np.delete(grid, [CLASSES.index(n) for n in ("night", "zebra", "shade")], axis=2).max(2)
+def _busy(grid, shape, reading):
+    """Which tokens show more than scenery; in a reading lesson, more than street: small print."""
+    wanted = [k for k, name in enumerate(CLASSES) if (small_print(name) if reading else name not in SCENERY)]
+    things = grid[:, :, wanted].max(2)
     side, step = shape.patches // shape.shuffle, shape.shuffle
     return things.reshape(side, step, side, step).max((1, 3)).reshape(-1) > 0
 
@@ -150,9 +158,11 @@ def _choose(rng, busy, count):
     return np.sort(np.concatenate([np.flatnonzero(busy), rng.choice(scenery, count - busy.sum(), replace=False)]))
 
 
-def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, thin=None, describe=False, plain=False, kinds=None):
+def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, thin=None, reading=False, describe=False, plain=False,
+               kinds=None):
     """thin: a number of tokens a picture: the rest, all scenery, is neither encoded nor in the prompt
-    (rows that show more are left out); describe: each row asks for a description too (rows of one batch
+    (rows that show more are left out); reading: scenery is all but small print, and only that is asked
+    about; describe: each row asks for a description too (rows of one batch
     are equally long, so that little is padding); plain: canonical questions and the product's own
     resize, for scoring; kinds: those asked of every row."""
     count = (5 if frames == 1 else 6) if layout == "after" else (4 if frames == 1 else 2)
@@ -165,7 +175,7 @@ def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, t
         window = random_window(seed, frames) if frames > 1 else [random_scene(seed)]
         grids = [patch_labels(scene, shape.patches) for scene in (window if thin else window[-1:])]
         if thin:
-            busy = [_busy(grid, shape) for grid in grids]
+            busy = [_busy(grid, shape, reading) for grid in grids]
             if max(b.sum() for b in busy) > thin:
                 continue
             chosen.append([_choose(rng, b, thin) for b in busy])
@@ -173,7 +183,8 @@ def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, t
         by_token = grids[-1].reshape(shape.patches ** 2, -1)[patches_of(shape.patches, shape.shuffle).numpy()]
         labels.append((by_token[chosen[-1][-1]] if thin else by_token).reshape(-1, len(CLASSES)))
         row = []
-        for kind in kinds or _asked(rng, window, count) + ["describe"] * describe:
+        asked = kinds or (list(READING) if reading else _asked(rng, window, count) + ["describe"] * describe)
+        for kind in asked:
             if plain and kind in WATCH and borders.watch_is_open(kind, window):
                 continue
             text = questions.canonical(kind) if plain else questions.wording(rng, kind)

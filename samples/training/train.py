@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from inherit import inherit
 from judge import encode, read, run, score
 from model import PRESETS, Config, StreetModel
-from samples import CLASSES, SPLITS, STILL, WATCH, Shape, make_batch, make_practice, vocabulary_texts
+from samples import CLASSES, SPLITS, STILL, WATCH, Shape, make_batch, make_practice, small_print, vocabulary_texts
 
 from tokenizer import Tokenizer
 
@@ -43,16 +43,14 @@ PRACTICE_WINDOW = 12   # patches a side
 TILED_SHARE = 0.10
 # These leave out scenery, which nearly halves the encoder's work and teaches the model to bear the loss of tokens.
 THIN_TOKENS, THIN_SHARE = (19, 23), 0.6
+# Reading lessons: only the tokens of small print and a few others are encoded, and only that is asked about.
+READING_SHARE, READING_TOKENS = 0.2, (8, 12)
 FRAMES, FRAMES_SHARE = (1, 2, 3, 4), (0.55, 0.12, 0.12, 0.21)
 BEFORE_SHARE, DESCRIBE_SHARE = 0.35, 0.3
 LABEL_WEIGHT = 0.3
 FINE_WEIGHT = 3.0   # of labels that are small, and that counting and reading hang on
 EMA_DECAY = 0.995
 CHECKPOINT_S, SCORE_S, SCORE_IMAGES, SCORE_WINDOWS = 180, 420, 128, 64
-
-
-def fine(label):
-    return label in ("head", "person") or label.isupper() or label.isdigit() or label.startswith(("letter_", "arrow_"))
 
 
 class Rate:
@@ -139,6 +137,9 @@ class Course:
         seeds = range(first, first + share)
         if kind < self.practice:
             return "practice", make_practice(self.tokenizer, self.shape, seeds, min(PRACTICE_WINDOW, self.shape.patches))
+        if rng.random() < READING_SHARE:
+            return "questions", make_batch(self.tokenizer, self.shape, seeds, 1, "before" if before else "after",
+                                           thin=int(rng.integers(*READING_TOKENS)), reading=True)
         tiled = tiled and frames == 1 and not before
         batch = make_batch(self.tokenizer, self.shape, seeds, frames, "before" if before else "after", tiled=tiled,
                            thin=int(rng.integers(*THIN_TOKENS)) if thin else None, describe=describe)
@@ -148,7 +149,7 @@ class Course:
 class Losses:
     def __init__(self, device):
         self.device = device
-        self.weights = torch.tensor([FINE_WEIGHT if fine(name) else 1.0 for name in CLASSES]).to(device)
+        self.weights = torch.tensor([FINE_WEIGHT if name in ("head", "person") or small_print(name) else 1.0 for name in CLASSES]).to(device)
 
     def labels(self, logits, labels):
         seen = torch.from_numpy(labels).to(self.device).float()

@@ -2,6 +2,8 @@
 
 import unittest
 
+import numpy as np
+
 import street  # noqa: F401
 from questions import vocabulary_texts
 from scene import SPLITS
@@ -87,6 +89,20 @@ class Packing(unittest.TestCase):
             token = int(batch.chosen[0, 0, 3])
             batch.images[0, 0, token // side * pixels, token % side * pixels] ^= 255
             self.assertFalse(torch.equal(run(self.model, batch)[0], before))
+
+    def test_a_reading_lesson_shows_all_small_print(self):
+        """If this fails, the model is asked for a word that it is not shown."""
+        from labels import CLASSES, patch_labels
+        from samples import READING, make_batch, patches_of, small_print
+        from scene import random_scene
+        seeds = range(SEED, SEED + 12)
+        batch = make_batch(self.tokenizer, self.shape, seeds, thin=9, reading=True)
+        self.assertEqual({kind for _, _, _, kind, _ in batch.spans}, set(READING))
+        print_classes = [k for k, name in enumerate(CLASSES) if small_print(name)]
+        whole = np.array([patch_labels(random_scene(s), self.shape.patches)[:, :, print_classes].sum() for s in seeds])
+        shown = batch.labels[:, :, print_classes].reshape(len(batch.labels), -1).sum(1)
+        self.assertTrue(set(shown) <= set(whole))
+        self.assertEqual(batch.labels.shape[1], 9 * patches_of(self.shape.patches, self.shape.shuffle).shape[1])
 
     def test_all_tokens_chosen_is_the_whole_picture(self):
         """If this fails, training on thin pictures teaches another encoder."""
