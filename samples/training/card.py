@@ -49,7 +49,7 @@ or drawn on one side of the border; there its answer is open. It must not guide 
 
 ## Accuracy on scenes never seen
 Exact answers (of a description, the share of its facts that are right), greedy, canonical questions, {scenes} test scenes and
-{scenes} windows of {frames} pictures (seeds {first} to {last}), full precision, before quantisation. *after* and *before*: where the
+{scenes} windows of {frames} pictures (seeds {first} to {last}), {precision}, before quantisation. *after* and *before*: where the
 question stands, seen from the pictures. *tiles*: stock llama.cpp's prompt.
 
 {accuracy}
@@ -108,7 +108,7 @@ figure runs on learned weights without a download; any other GGUF pair of llama.
 
 {cards}
 
-Exact answers on {scenes} test scenes and as many windows of {frames} pictures, question after the pictures, full precision
+Exact answers on {scenes} test scenes and as many windows of {frames} pictures, question after the pictures, {precision}
 (of a description, the share of its facts). `saccade-eval` measures the same with the files, through real pipelines
 ([benchmarks](../../docs/benchmarks.md)).
 
@@ -168,12 +168,14 @@ def file_table(folder, model):
 
 def index(models):
     """README.md: the models side by side, from their scores."""
-    scores, cards = {}, []
+    scores, cards, precision = {}, [], set()
     for name, role in ROLES.items():
         path = os.path.join(models, name + ".json")
         if os.path.exists(path):
             with open(path, encoding="utf-8") as f:
-                scores[name] = json.load(f)["after"]
+                found = json.load(f)
+            scores[name] = found["after"]
+            precision.add(found["precision"])
             cards.append("- [%s](%s.md): %s." % (name, name, role))
     kinds = [k for k in QUESTIONS if all(k in s for s in scores.values())]
 
@@ -186,7 +188,8 @@ def index(models):
     rows.append(row("mean of all", kinds, "**%.3f**"))
     any_scores = next(iter(scores.values()))
     with open(os.path.join(models, "README.md"), "w", encoding="utf-8") as f:
-        f.write(INDEX.format(cards="\n".join(cards), table="\n".join(rows), scenes=any_scores["light"][1], frames=FRAMES))
+        f.write(INDEX.format(cards="\n".join(cards), table="\n".join(rows), scenes=any_scores["light"][1], frames=FRAMES,
+                             precision=" or ".join(sorted(precision))))
 
 
 def main():
@@ -204,7 +207,7 @@ def main():
     text = CARD.format(
         c=c, name=name, preset=state["name"], role_sentence=ROLES[name][0].upper() + ROLES[name][1:] + ".",
         questions=question_table(), facts=len(questions.describe.FACTS), scenes=scenes, frames=FRAMES, first=first, last=first + scenes - 1,
-        accuracy=accuracy_table(scores), agreement=agreement_text(scores), answers=scores["reliability"]["n"],
+        accuracy=accuracy_table(scores), agreement=agreement_text(scores), precision=scores["precision"], answers=scores["reliability"]["n"],
         ece=scores["reliability"]["ece"], reliability=reliability_table(scores["reliability"]),
         files=file_table(options.models, name), type=options.type, patches=c.grid ** 2,
         parameters=sum(v.numel() for k, v in state["average"].items() if "label_head" not in k) / 1e6,

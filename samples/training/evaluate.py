@@ -134,6 +134,7 @@ def main():
     for layout in options.layouts.split(",") if options.scenes else ():
         answers = list(judged(model, batches(tokenizer, shape, options.scenes, layout), tokenizer, precise=not options.bf16))
         result[layout] = accuracy(answers)
+        result["precision"] = "bf16, as in training" if options.bf16 else "full precision"
         if layout == "after":
             result["reliability"] = reliability(answers)
         mean = np.mean([share for share, _ in result[layout].values()])
