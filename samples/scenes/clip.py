@@ -10,7 +10,6 @@ that neither answer is wrong and none should be scored. The same seed gives the 
 
 import argparse
 import copy
-import json
 import os
 
 import cv2
@@ -21,7 +20,7 @@ from borders import BESIDE, PATH
 from draw import draw_scene
 from scene import CAR_COLOURS, OBSTACLES, SPLITS, Car, Light, Obstacle, Scene, inside_fraction, random_person
 from script import Track
-from timeline import events_of, questions_over
+from timeline import events_of, questions_over, write_truth
 
 FPS, SECONDS, WIDTH, HEIGHT = 10, 60, 640, 360
 ASPECT = WIDTH / HEIGHT
@@ -119,9 +118,7 @@ def main():
         arguments.error("--seed must be a test seed, from %d to %d: the model has never seen those" % (test.start, test.stop - 1))
     os.makedirs(options.out, exist_ok=True)
     write_clip(options.seed, os.path.join(options.out, "street60.avi"))
-    with open(os.path.join(options.out, "street60.json"), "w", encoding="utf-8") as f:
-        json.dump(timeline(options.seed), f, indent=1)
-        f.write("\n")
+    write_truth(os.path.join(options.out, "street60.json"), timeline(options.seed))
 
 
 if __name__ == "__main__":

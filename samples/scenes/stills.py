@@ -8,7 +8,6 @@ first, for the watch questions, and only the last of them is to be judged: the o
 """
 
 import argparse
-import json
 import os
 
 import cv2
@@ -18,7 +17,7 @@ from borders import watch_is_open
 from draw import draw_scene
 from questions import QUESTIONS, answer, canonical
 from scene import SPLITS, random_scene
-from timeline import WATCH
+from timeline import WATCH, write_truth
 from window import random_window
 
 WIDTH, HEIGHT, FPS = 640, 360, 1
@@ -54,11 +53,7 @@ def write_stills(first, count, frames, folder):
     truth = {"file": name + ".avi", "preset": "stills", "seed": first, "fps": FPS, "frames": count * frames,
              "duration": count * frames, "width": WIDTH, "height": HEIGHT, "camera": "static", "disturbances": [], "sounds": [],
              "events": [], "frames_a_scene": frames, "questions": _truth(windows, frames)}
-    path = os.path.join(folder, name + ".json")
-    with open(path, "w", encoding="utf-8") as f:
-        json.dump(truth, f, indent=1)
-        f.write("\n")
-    return path
+    return write_truth(os.path.join(folder, name + ".json"), truth)
 
 
 def main():

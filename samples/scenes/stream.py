@@ -7,7 +7,6 @@ writes NAME.avi (Motion JPEG, 640 x 360, 10 frames a second, 16 kHz mono sound) 
 """
 
 import argparse
-import json
 import os
 
 import cv2
@@ -18,7 +17,7 @@ from draw import draw_scene
 from scene import SPLITS
 from script import ASPECT, PRESETS, Script
 from sound_track import car_pass, light_beeps, random_events, track
-from timeline import events_of, questions_over
+from timeline import events_of, questions_over, write_truth
 
 FPS, WIDTH, HEIGHT = 10, 640, 360
 SHORTEST, LONGEST = 10, 300   # seconds
@@ -64,11 +63,7 @@ def write_stream(preset, seed, seconds, folder):
              "duration": seconds, "width": WIDTH, "height": HEIGHT, "camera": PRESETS[preset].camera,
              "disturbances": [{"start": round(d.start, 3), "end": round(d.end, 3), "kind": d.kind} for d in script.disturbances],
              "sounds": events, "events": events_of(questions), "questions": questions}
-    path = os.path.join(folder, name + ".json")
-    with open(path, "w", encoding="utf-8") as f:
-        json.dump(truth, f, indent=1)
-        f.write("\n")
-    return path
+    return write_truth(os.path.join(folder, name + ".json"), truth)
 
 
 def main():

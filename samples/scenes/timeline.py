@@ -4,6 +4,8 @@ The intervals of a question cover the clip without gap or overlap. `unsure` is w
 half in the frame or on a border (borders.py): no answer is wrong there and none should be scored.
 """
 
+import json
+
 from borders import open_kinds, watch_is_open
 from questions import QUESTIONS, answer, canonical
 
@@ -55,3 +57,11 @@ def events_of(questions):
     return sorted(({"time": run["start"], "question": kind, "from": before["answer"], "to": run["answer"]}
                    for kind, q in questions.items() for before, run in zip(q["intervals"], q["intervals"][1:])),
                   key=lambda e: (e["time"], e["question"]))
+
+
+def write_truth(path, truth):
+    """-> path, when the file is there."""
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(truth, f, indent=1)
+        f.write("\n")
+    return path
