@@ -19,7 +19,7 @@ import torch
 
 from export_gguf import load_model
 from judge import judged
-from samples import (QUESTIONS, SHORT, SPLITS, STILL, WATCH, Shape, draw_scene, make_batch, prompt_after, question_ids,
+from samples import (QUESTIONS, SHORT, SPLITS, STILL, WATCH, Shape, draw_scene, make_scored, prompt_after, question_ids,
                      questions, random_scene, render)
 from tokenizer import EOS
 
@@ -35,9 +35,9 @@ def batches(tokenizer, shape, count, layout):
     tiled, order = layout == "tiles", "before" if layout == "before" else "after"
     for s in range(start, start + count, ROWS):
         seeds = range(s, min(s + ROWS, start + count))
-        yield make_batch(tokenizer, shape, seeds, 1, order, tiled=tiled, plain=True, kinds=STILL)
+        yield make_scored(tokenizer, shape, seeds, 1, order, tiled=tiled, kinds=STILL)
         if not tiled:   # stock llama.cpp's prompt is used with one picture
-            yield make_batch(tokenizer, shape, seeds, FRAMES, order, plain=True, kinds=WATCH)
+            yield make_scored(tokenizer, shape, seeds, FRAMES, order, kinds=WATCH)
 
 
 def accuracy(answers):
@@ -65,7 +65,7 @@ def generate(model, tokenizer, shape, image, question, limit=8):
         while len(out) < limit:
             n = len(ids)
             mask = torch.full((n, n), -1e4).triu(1)[None, None]
-            states, _ = model(torch.from_numpy(image)[None, None], torch.tensor([ids]), torch.tensor([picture]),
+            states = model(torch.from_numpy(image)[None, None], torch.tensor([ids]), torch.tensor([picture]),
                               torch.arange(n)[None], mask)
             token = int(model.text.logits(states[0, -1]).argmax())
             if token == tokenizer.id_of[EOS]:

@@ -20,49 +20,42 @@ def _there(array, device):
     return None if array is None else torch.from_numpy(array).to(device)
 
 
-def encode(model, batch, device="cpu"):
-    """-> the pictures' tokens, patch logits."""
-    tokens, patches = model.encode(_there(batch.images, device), _there(batch.chosen, device))
-    return tokens, model.vision.label_head(patches)
+def encode(model, pictures, device="cpu"):
+    """-> patch features."""
+    return model.encode(_there(pictures.images, device), _there(pictures.chosen, device))
 
 
-def read(model, tokens, batch, device="cpu"):
+def read(model, features, asked, device="cpu"):
     """-> logits at the answers' tokens, those targets."""
-    targets = _there(batch.targets, device)
-    states = model.read(tokens, _there(batch.ids, device), _there(batch.picture, device), _there(batch.positions, device),
-                        attention_mask(_there(batch.block, device)))
+    targets = _there(asked.targets, device)
+    states = model.read(features, _there(asked.ids, device), _there(asked.picture, device), _there(asked.positions, device),
+                        attention_mask(_there(asked.block, device)))
     where = targets != IGNORE
     return model.text.logits(states[where]), targets[where]
 
 
-def run(model, batch, device="cpu"):
-    """-> logits at the answers' tokens, those targets, patch logits."""
-    tokens, labels = encode(model, batch, device)
-    return (*read(model, tokens, batch, device), labels)
-
-
 def judged(model, batches, tokenizer, precise=False, device="cpu"):
-    """Yields (kind, share right, confidence) of every answer; in bf16 unless precise.
+    """Yields (kind, share right, confidence) of every answer to (Pictures, Questions); in bf16 unless precise.
 
     Teacher forced: all tokens right means that greedy decoding gives them. Of a description, the
     share of facts that the likeliest tokens state. Confidence is what localmllm calls so: the
     geometric mean of the likeliest tokens' probabilities, the end token left out."""
     model.eval()
     with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=not precise):
-        for batch in batches:
-            logits, _, _ = run(model, batch, device)
+        for pictures, asked in batches:
+            logits, _ = read(model, encode(model, pictures, device), asked, device)
             sure, said = logits.float().log_softmax(-1).max(-1)
-            best = np.full(batch.targets.shape, IGNORE, np.int64)
-            log_probability = np.zeros(batch.targets.shape)
-            best[batch.targets != IGNORE] = said.cpu().numpy()
-            log_probability[batch.targets != IGNORE] = sure.cpu().numpy()
-            for row, first, count, kind, truth in batch.spans:
+            best = np.full(asked.targets.shape, IGNORE, np.int64)
+            log_probability = np.zeros(asked.targets.shape)
+            best[asked.targets != IGNORE] = said.cpu().numpy()
+            log_probability[asked.targets != IGNORE] = sure.cpu().numpy()
+            for row, first, count, kind, truth in asked.spans:
                 span = (row, slice(first, first + count))
                 if kind == "describe":
                     right, total = questions.describe.facts_right(tokenizer.decode(best[span]), truth)
                     share = right / total
                 else:
-                    share = float((best[span] == batch.targets[span]).all())
+                    share = float((best[span] == asked.targets[span]).all())
                 yield kind, share, float(np.exp(log_probability[row, first:first + max(1, count - 1)].mean()))
     model.train()
 

@@ -119,17 +119,20 @@ class Vision(nn.Module):
         return self._encode(self._pixels(images), place)
 
     def forward(self, images, chosen=None):
-        """-> patch features, image tokens. chosen: batch x k, the tokens (0 to image_tokens - 1, row by
-        row) that are encoded, as if the picture had nothing else; None = all. Patches come out token
-        by token, as `patches_of` lists them."""
+        """-> patch features. chosen: batch x k, the tokens (0 to image_tokens - 1, row by row) that are
+        encoded, as if the picture had nothing else; None = all. Patches come out token by token, as
+        `patches_of` lists them."""
         c, pixels = self.c, self._pixels(images)
         index = patches_of(c.grid, c.shuffle).to(images.device)
         chosen = torch.arange(c.image_tokens, device=images.device).expand(images.shape[0], -1) if chosen is None else chosen
         index = index[chosen].flatten(1)
         pixels = pixels.gather(1, index[:, :, None].expand(-1, -1, pixels.shape[2]))
-        x = self._encode(pixels, self.position[index])
-        # idefics3's pixel shuffle: a token holds its patches, row by row
-        return x, self.project(x.view(*chosen.shape, -1))
+        return self._encode(pixels, self.position[index])
+
+    def tokens(self, features):
+        """Patch features, token by token -> tokens: idefics3's pixel shuffle and projection. A token holds its
+        patches, row by row."""
+        return self.project(features.reshape(*features.shape[:-2], -1, self.project.in_features))
 
 
 class RmsNorm(nn.Module):
@@ -204,24 +207,22 @@ class StreetModel(nn.Module):
 
     def encode(self, images, chosen=None):
         """images: batch x frames x side x side x 3; chosen: batch x frames x k, the tokens of each picture
-        that are encoded, or None for all. -> the frames' tokens, batch x frames * k x width, and the
-        last frame's patch features, token by token."""
-        b, frames = images.shape[:2]
-        patches, tokens = self.vision(images.flatten(0, 1), None if chosen is None else chosen.flatten(0, 1))
-        return tokens.reshape(b, -1, self.c.width), patches.view(b, frames, *patches.shape[1:])[:, -1]
+        that are encoded, or None for all. -> patch features, token by token, batch x frames x patches x width."""
+        features = self.vision(images.flatten(0, 1), None if chosen is None else chosen.flatten(0, 1))
+        return features.view(*images.shape[:2], *features.shape[1:])
 
-    def read(self, tokens, ids, picture, positions, mask):
-        """ids, picture, positions: batch x length, where picture says which of the tokens stands there, or -1.
-        -> decoder states."""
+    def read(self, features, ids, picture, positions, mask):
+        """features: what `encode` gives; ids, picture, positions: batch x length, where picture says which of the
+        frames' tokens, counted from the first frame's first, stands there, or -1. -> decoder states."""
+        tokens = self.vision.tokens(features).flatten(1, 2)
         x = self.text.embed(ids)
         where = picture.clamp(min=0)[:, :, None].expand(-1, -1, self.c.width)
         x = torch.where((picture >= 0)[:, :, None], tokens.gather(1, where).to(x.dtype), x)
         return self.text(x, positions, mask)
 
     def forward(self, images, ids, picture, positions, mask, chosen=None):
-        """-> decoder states, logits of the last frame's patch labels."""
-        tokens, patches = self.encode(images, chosen)
-        return self.read(tokens, ids, picture, positions, mask), self.vision.label_head(patches)
+        """-> decoder states."""
+        return self.read(self.encode(images, chosen), ids, picture, positions, mask)
 
 
 PRESETS = {

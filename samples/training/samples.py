@@ -8,6 +8,7 @@ its own copy of the pictures' tokens (the pictures are encoded once all the same
 
 import os
 import sys
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -122,15 +123,6 @@ def answer_ids(tokenizer, text):
     return tokenizer.ids(" " + text, EOS)
 
 
-class Batch:
-    """Numpy arrays; spans: (row, first target, length, kind, the truth) of every answer.
-
-    images: rows x frames x side x side x 3; chosen: rows x frames x k, the tokens that are encoded, or
-    None for all; labels: of the last frame's encoded patches, rows x patches x classes, token by token;
-    picture: rows x length, which of the row's encoded tokens stands there, or -1."""
-    __slots__ = ("images", "chosen", "labels", "ids", "picture", "targets", "block", "positions", "spans")
-
-
 def small_print(label):
     """Patch labels of words, numbers and arrows."""
     return label.isupper() or label.isdigit() or label.startswith(("letter_", "arrow_"))
@@ -158,18 +150,23 @@ def _choose(rng, busy, count):
     return np.sort(np.concatenate([np.flatnonzero(busy), rng.choice(scenery, count - busy.sum(), replace=False)]))
 
 
-def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, thin=None, reading=False, describe=False, plain=False,
-               kinds=None):
-    """thin: a number of tokens a picture: the rest, all scenery, is neither encoded nor in the prompt
-    (rows that show more are left out); reading: scenery is all but small print, and only that is asked
-    about; describe: each row asks for a description too (rows of one batch
-    are equally long, so that little is padding); plain: canonical questions and the product's own
-    resize, for scoring; kinds: those asked of every row."""
-    count = (5 if frames == 1 else 6) if layout == "after" else (4 if frames == 1 else 2)
-    count -= 2 * describe if count > 2 else describe
-    images, labels, chosen, rows = [], [], [], []
-    tokens = thin or shape.tokens
-    lead = prompt_after(tokenizer, tokens, frames, tiled) if layout == "after" else Text().add(opening(tokenizer))
+@dataclass
+class Pictures:
+    """Rows of equally many pictures.
+
+    windows: the rows' scenes, oldest first; images: rows x frames x side x side x 3; chosen: rows x frames x k,
+    the tokens that are encoded, or None for all; labels: of the last frame's encoded patches, rows x patches x
+    classes, token by token."""
+    windows: list
+    images: np.ndarray
+    chosen: np.ndarray
+    labels: np.ndarray
+
+
+def make_pictures(shape, seeds, frames=1, thin=None, reading=False, plain=False):
+    """thin: a number of tokens a picture: the rest, all scenery, is neither encoded nor in the prompt (rows
+    that show more are left out); reading: scenery is all but small print; plain: the product's own resize."""
+    images, labels, chosen, windows = [], [], [], []
     for seed in seeds:
         rng = np.random.default_rng((seed, 1))
         window = random_window(seed, frames) if frames > 1 else [random_scene(seed)]
@@ -182,9 +179,24 @@ def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, t
         images.append([render(scene, shape, None if plain else rng) for scene in window])
         by_token = grids[-1].reshape(shape.patches ** 2, -1)[patches_of(shape.patches, shape.shuffle).numpy()]
         labels.append((by_token[chosen[-1][-1]] if thin else by_token).reshape(-1, len(CLASSES)))
+        windows.append(window)
+    return Pictures(windows, np.array(images, np.uint8), np.array(chosen, np.int64) if thin else None,
+                    np.array(labels, np.uint8))
+
+
+def ask(rng, tokenizer, windows, tokens, layout="after", tiled=False, describe=False, plain=False, kinds=None):
+    """-> Questions on the windows, each picture of which is `tokens` tokens.
+
+    describe: each row asks for a description too (rows of one batch are equally long, so that little is
+    padding); plain: canonical questions, for scoring; kinds: those asked of every row."""
+    frames = len(windows[0])
+    count = (5 if frames == 1 else 6) if layout == "after" else (4 if frames == 1 else 2)
+    count -= 2 * describe if count > 2 else describe
+    lead = prompt_after(tokenizer, tokens, frames, tiled) if layout == "after" else Text().add(opening(tokenizer))
+    rows = []
+    for window in windows:
         row = []
-        asked = kinds or (list(READING) if reading else _asked(rng, window, count) + ["describe"] * describe)
-        for kind in asked:
+        for kind in kinds or _asked(rng, window, count) + ["describe"] * describe:
             if plain and kind in WATCH and borders.watch_is_open(kind, window):
                 continue
             text = questions.canonical(kind) if plain else questions.wording(rng, kind)
@@ -193,11 +205,26 @@ def make_batch(tokenizer, shape, seeds, frames=1, layout="after", tiled=False, t
                 else block_before(tokenizer, tokens, frames, text)
             row.append((kind, truth, block, answer_ids(tokenizer, truth)))
         rows.append(row)
-    out = Batch()
-    out.images, out.labels = np.array(images, np.uint8), np.array(labels, np.uint8)
-    out.chosen = np.array(chosen, np.int64) if thin else None
-    _pack(out, lead, rows)
-    return out
+    return _pack(lead, rows)
+
+
+@dataclass
+class Questions:
+    """ids, targets, block, positions: rows x length; picture: which of the row's encoded tokens stands there,
+    or -1; spans: (row, first target, length, kind, the truth) of every answer."""
+    ids: np.ndarray
+    picture: np.ndarray
+    targets: np.ndarray
+    block: np.ndarray
+    positions: np.ndarray
+    spans: list
+
+
+def make_scored(tokenizer, shape, seeds, frames=1, layout="after", kinds=None, **how):
+    """Pictures and questions as the product sends them -> (Pictures, Questions)."""
+    pictures = make_pictures(shape, seeds, frames, plain=True)
+    rng = np.random.default_rng((seeds[0], 5))
+    return pictures, ask(rng, tokenizer, pictures.windows, shape.tokens, layout, plain=True, kinds=kinds, **how)
 
 
 def make_practice(tokenizer, shape, seeds, window):
@@ -218,14 +245,12 @@ def make_practice(tokenizer, shape, seeds, window):
     return images, labels, corner
 
 
-def _pack(out, lead, rows):
+def _pack(lead, rows):
     n = len(lead.ids)
     length = n + max(sum(len(b.ids) + len(a) - 1 for _, _, b, a in row) for row in rows)
     shape = (len(rows), length)
-    out.ids, out.positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    out.targets, out.block = np.full(shape, IGNORE, np.int64), np.full(shape, -1, np.int64)
-    out.picture = np.full(shape, -1, np.int64)
-    out.spans = []
+    out = Questions(ids=np.zeros(shape, np.int64), picture=np.full(shape, -1, np.int64), targets=np.full(shape, IGNORE, np.int64),
+                    block=np.full(shape, -1, np.int64), positions=np.zeros(shape, np.int64), spans=[])
     for k, row in enumerate(rows):
         out.ids[k, :n], out.block[k, :n], out.picture[k, :n] = lead.ids, 0, lead.pictures
         out.positions[k, :n] = np.arange(n)
@@ -240,3 +265,4 @@ def _pack(out, lead, rows):
             out.targets[k, first:first + len(a)] = a
             out.spans.append((k, first, len(a), kind, truth))
             at = end
+    return out

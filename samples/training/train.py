@@ -25,25 +25,28 @@ import torch
 import torch.nn.functional as F
 
 from inherit import inherit
-from judge import encode, read, run, score
+from judge import encode, read, score
 from model import PRESETS, Config, StreetModel
-from samples import CLASSES, SPLITS, STILL, WATCH, Shape, make_batch, make_practice, small_print, vocabulary_texts
+from samples import (CLASSES, READING, SPLITS, STILL, WATCH, Shape, ask, make_pictures, make_practice, make_scored, small_print,
+                     vocabulary_texts)
 
 from tokenizer import Tokenizer
 
-# Rows of a step by frames in a row: about the same work each. With several frames the encoder mostly stays as it is:
-# what happened between pictures is for the decoder to find out, and without the way back a picture costs a third.
+# Rows of a step by frames in a row: about the same work each.
 ROWS = {1: 32, 2: 32, 3: 28, 4: 24}
-FROZEN_SHARE = 0.8
-# Windows whose pictures were encoded so are kept and read again, at half the cost (edge) or a tenth (cloud).
-REPLAY_SHARE, REPLAY_FROM, REPLAY_KEPT = 0.5, 8, 240
+# How often the encoder stays as it is, by frames: what happened between pictures is for the decoder to find out,
+# and without the way back a picture costs a third.
+FROZEN_SHARE = {1: 0.4, 2: 0.8, 3: 0.8, 4: 0.8}
+# What such pictures were encoded to is kept, and asked about again: the projection and the decoder learn from many
+# questions at a tenth of a step's cost.
+REPLAY_FROM, REPLAY_KEPT = 8, 160
 WARMUP_STEPS, FLOOR_RATE = 40, 1e-5
 # How often a step is what; the rest is one frame, question after it.
 PRACTICE_WINDOW = 12   # patches a side
 TILED_SHARE = 0.10
 # These leave out scenery, which nearly halves the encoder's work and teaches the model to bear the loss of tokens.
 THIN_TOKENS, THIN_SHARE = (19, 23), 0.6
-# Reading lessons: only the tokens of small print and a few others are encoded, and only that is asked about.
+# Reading lessons: only small print is asked about, and only its tokens and a few others are encoded.
 READING_SHARE, READING_TOKENS = 0.2, (8, 12)
 FRAMES, FRAMES_SHARE = (1, 2, 3, 4), (0.55, 0.12, 0.12, 0.21)
 BEFORE_SHARE, DESCRIBE_SHARE = 0.35, 0.3
@@ -116,34 +119,41 @@ class Crew:
 
 
 class Course:
-    """Which batch a step trains on; this worker's share of it. Each seed is used once."""
+    """Which batch a step trains on; this worker's share of it. Each seed is drawn once, and asked about often."""
 
-    def __init__(self, tokenizer, shape, practice, practice_only):
-        self.tokenizer, self.shape, self.practice, self.practice_only = tokenizer, shape, practice, practice_only
-        self.memory = collections.deque(maxlen=REPLAY_KEPT)   # (tokens, Batch)
+    def __init__(self, tokenizer, shape, options):
+        self.tokenizer, self.shape, self.options = tokenizer, shape, options
+        self.memory = collections.deque(maxlen=REPLAY_KEPT)   # (patch features, windows)
 
     def step(self, step, elapsed, rank, size):
-        """-> ("practice", (images, labels, corner)), ("questions", Batch), ("decoder", Batch) or
-        ("replay", (tokens, Batch))."""
-        rng = np.random.default_rng((77, step))
-        if len(self.memory) >= REPLAY_FROM and rng.random() < REPLAY_SHARE:
-            return "replay", self.memory[rng.integers(len(self.memory))]
-        kind = -1.0 if elapsed < self.practice_only else rng.random()
-        frames = int(rng.choice(FRAMES, p=FRAMES_SHARE))
-        tiled, thin, before, describe, frozen = rng.random(5) < (TILED_SHARE, THIN_SHARE, BEFORE_SHARE, DESCRIBE_SHARE,
-                                                                 FROZEN_SHARE)
-        share = max(1, ROWS[frames if kind >= self.practice else 1] // size)
+        """-> ("practice", (images, labels, corner)), ("questions", (Pictures, Questions)), ("decoder", the same) or
+        ("replay", (patch features, Questions))."""
+        rng = np.random.default_rng((77, step))   # the same for all workers: they take equally long
+        if len(self.memory) >= REPLAY_FROM and rng.random() < self.options.replay:
+            features, windows = self.memory[rng.integers(len(self.memory))]
+            return "replay", (features, self._ask(rng, windows, features, reading=rng.random() < READING_SHARE))
+        practice = elapsed < self.options.practice_minutes * 60 or rng.random() < self.options.practice
+        frames = 1 if practice else int(rng.choice(FRAMES, p=FRAMES_SHARE))
+        share = max(1, ROWS[frames] // size)
         first = SPLITS["train"].start + step * max(ROWS.values()) + rank * share
         seeds = range(first, first + share)
-        if kind < self.practice:
+        if practice:
             return "practice", make_practice(self.tokenizer, self.shape, seeds, min(PRACTICE_WINDOW, self.shape.patches))
-        if rng.random() < READING_SHARE:
-            return "questions", make_batch(self.tokenizer, self.shape, seeds, 1, "before" if before else "after",
-                                           thin=int(rng.integers(*READING_TOKENS)), reading=True)
-        tiled = tiled and frames == 1 and not before
-        batch = make_batch(self.tokenizer, self.shape, seeds, frames, "before" if before else "after", tiled=tiled,
-                           thin=int(rng.integers(*THIN_TOKENS)) if thin else None, describe=describe)
-        return ("decoder" if frames > 1 and frozen else "questions"), batch
+        reading, thin, frozen = rng.random(3) < (READING_SHARE, THIN_SHARE, FROZEN_SHARE[frames])
+        few = int(rng.integers(*(READING_TOKENS if reading else THIN_TOKENS)))
+        if reading:
+            pictures = make_pictures(self.shape, seeds, 1, few, reading=True)
+        else:
+            pictures = make_pictures(self.shape, seeds, frames, few if thin else None)
+        asked = self._ask(rng, pictures.windows, pictures.labels, reading)
+        return "decoder" if frozen and not reading else "questions", (pictures, asked)
+
+    def _ask(self, rng, windows, patches, reading):
+        """patches: an array rows x (frames x) patches x anything."""
+        before, tiled, describe = rng.random(3) < (BEFORE_SHARE, TILED_SHARE, DESCRIBE_SHARE)
+        return ask(rng, self.tokenizer, windows, patches.shape[-2] // self.shape.shuffle ** 2, "before" if before else "after",
+                   tiled=tiled and len(windows[0]) == 1 and not before, describe=describe and not reading,
+                   kinds=READING if reading else None)
 
 
 class Losses:
@@ -159,31 +169,31 @@ class Losses:
     def backward(self, model, kind, work, memory):
         """Gradients of one batch -> its losses: text, label (of the patches) or practice (labels of a page of boards)."""
         with torch.autocast(self.device, torch.bfloat16):
-            if kind == "practice":
-                losses = {"practice": self._practice(model, *work)}
-            elif kind == "questions":
-                logits, targets, patch_logits = run(model, work, self.device)
-                losses = {"text": F.cross_entropy(logits.float(), targets), "label": self.labels(patch_logits, work.labels)}
-            else:
-                losses = {"text": self._decoder(model, kind, work, memory)}
+            losses = getattr(self, "_" + kind)(model, *work, memory)
         sum(loss * (LABEL_WEIGHT if name == "label" else 1) for name, loss in losses.items()).backward()
         return {name: loss.item() for name, loss in losses.items()}
 
-    def _practice(self, model, images, labels, corner):
+    def _practice(self, model, images, labels, corner, _):
         features = model.vision.features(torch.from_numpy(images).to(self.device), corner)
-        return self.labels(model.vision.label_head(features), labels)
+        return {"practice": self.labels(model.vision.label_head(features), labels)}
 
-    def _decoder(self, model, kind, work, memory):
-        """The encoder stays as it is; what it made of fresh pictures is remembered."""
-        if kind == "replay":
-            tokens, batch = work
-        else:
-            batch = work
-            with torch.no_grad():
-                tokens, _ = encode(model, batch, self.device)
-            batch.images = batch.labels = None
-            memory.append((tokens, batch))
-        logits, targets = read(model, tokens, batch, self.device)
+    def _questions(self, model, pictures, asked, _):
+        features = encode(model, pictures, self.device)
+        return {"text": self._text(model, features, asked),
+                "label": self.labels(model.vision.label_head(features[:, -1]), pictures.labels)}
+
+    def _decoder(self, model, pictures, asked, memory):
+        """The encoder stays as it is; what it made of the pictures is remembered."""
+        with torch.no_grad():
+            features = encode(model, pictures, self.device).to(torch.bfloat16)
+        memory.append((features, pictures.windows))
+        return {"text": self._text(model, features, asked)}
+
+    def _replay(self, model, features, asked, _):
+        return {"text": self._text(model, features, asked)}
+
+    def _text(self, model, features, asked):
+        logits, targets = read(model, features, asked, self.device)
         return F.cross_entropy(logits.float(), targets)
 
 
@@ -204,10 +214,10 @@ class Keeper:
         self.log = open(os.path.join(options.out, "log.txt"), "a", buffering=1)
         self.curve = open(os.path.join(options.out, "curve.jsonl"), "a", buffering=1)
         start = SPLITS["validation"].start
-        self.held_out = [make_batch(tokenizer, shape, range(s, s + 32), plain=True, kinds=STILL)
+        self.held_out = [make_scored(tokenizer, shape, range(s, s + 32), kinds=STILL)
                          for s in range(start, start + SCORE_IMAGES, 32)]
         start += SCORE_IMAGES
-        self.held_out += [make_batch(tokenizer, shape, range(s, s + 16), 4, layout, plain=True, kinds=WATCH)
+        self.held_out += [make_scored(tokenizer, shape, range(s, s + 16), 4, layout, kinds=WATCH)
                           for s, layout in zip(range(start, start + SCORE_WINDOWS, 16), ("after", "before") * 2)]
         self.rate, self.begin = Rate(options.peak, options.minutes), time.time() - elapsed_before
         self.saved = self.scored = self.printed = time.time()
@@ -271,7 +281,7 @@ def work(rank, crew, options):
         optimiser.load_state_dict(state["optimiser"])
         step, elapsed = state["step"], state["elapsed"]
     shape = Shape(model.c)
-    course, losses = Course(tokenizer, shape, options.practice, options.practice_minutes * 60), Losses(device)
+    course, losses = Course(tokenizer, shape, options), Losses(device)
     keeper = Keeper(options, tokenizer, shape, device, elapsed) if rank == 0 else None
     if keeper:
         print("%s on %s: parameters %d, vocabulary %d, from step %d" % (options.model, device, sum(
@@ -305,6 +315,7 @@ def main():
     arguments.add_argument("--peak", type=float, default=1.2e-3, help="highest learning rate")
     arguments.add_argument("--practice", type=float, default=0.15, help="share of the steps that practise reading patches only")
     arguments.add_argument("--practice-minutes", type=float, default=0, help="at first, nothing else for so long")
+    arguments.add_argument("--replay", type=float, default=0.6, help="share of the steps that ask about remembered pictures")
     arguments.add_argument("--out", default="build/training/edge")
     arguments.add_argument("--workers", type=int, choices=(1, 2, 4, 8), default=2, help="one core each; with a GPU use 1")
     options = arguments.parse_args()

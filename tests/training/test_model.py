@@ -31,14 +31,18 @@ class Packing(unittest.TestCase):
             if p.dim() > 1:
                 torch.nn.init.normal_(p, std=0.08)
 
-    def batch(self, **how):
-        from samples import make_batch
-        return make_batch(self.tokenizer, self.shape, [SEED], plain=True, **how)
+    def batch(self, frames=1, thin=None, **how):
+        from samples import ask, make_pictures
+        pictures = make_pictures(self.shape, [SEED], frames, thin, plain=True)
+        return pictures, ask(np.random.default_rng(1), self.tokenizer, pictures.windows, thin or self.shape.tokens, plain=True, **how)
+
+    def read(self, pictures, asked):
+        from judge import encode, read
+        with torch.no_grad():
+            return read(self.model, encode(self.model, pictures), asked)[0]
 
     def states(self, **how):
-        from judge import run
-        with torch.no_grad():
-            return run(self.model, self.batch(**how))[0]
+        return self.read(*self.batch(**how))
 
     def plain(self, ids, picture, images):
         """States of one prompt without packing, masks or positions of its own."""
@@ -61,7 +65,7 @@ class Packing(unittest.TestCase):
         one = "\n\n<fake_token_around_image><global-img>" + "@" * self.shape.tokens + "<fake_token_around_image>"
         for frames in (1, 2):
             for layout, wanted in (("after", one * frames + question), ("before", question + one * frames)):
-                batch = self.batch(kinds=["light"], frames=frames, layout=layout)
+                batch = self.batch(kinds=["light"], frames=frames, layout=layout)[1]
                 last = int(batch.spans[0][1])
                 said = "".join("@" if at >= 0 else self.tokenizer.tokens[k] if self.tokenizer.tokens[k].startswith("<")
                                else self.tokenizer.decode([k]) for k, at in zip(batch.ids[0, :last + 1], batch.picture[0]))
@@ -69,54 +73,49 @@ class Packing(unittest.TestCase):
 
     def test_pictures_stand_in_order(self):
         """If this fails, the model cannot know which picture came first."""
-        picture = self.batch(kinds=["light_changed", "more_people"], frames=4).picture[0]
+        picture = self.batch(kinds=["light_changed", "more_people"], frames=4)[1].picture[0]
         self.assertEqual([int(k) for k in picture if k >= 0], list(range(4 * self.shape.tokens)))
 
     def test_what_is_left_out_is_really_gone(self):
         """If this fails, a thin picture hides nothing, or its tokens stand for other places."""
-        batch = self.batch(thin=30, kinds=["light"])
-        self.assertEqual(batch.chosen.shape, (1, 1, 30))
-        before = self.states(thin=30, kinds=["light"])
-        gone = sorted(set(range(self.shape.tokens)) - set(batch.chosen[0, 0]))
+        pictures, asked = self.batch(thin=30, kinds=["light"])
+        self.assertEqual(pictures.chosen.shape, (1, 1, 30))
+        before = self.read(pictures, asked)
+        gone = sorted(set(range(self.shape.tokens)) - set(pictures.chosen[0, 0]))
         pixels = self.shape.patch * self.shape.shuffle
         side = self.shape.patches // self.shape.shuffle
-        from judge import run
         for token in gone:
             y, x = token // side * pixels, token % side * pixels
-            batch.images[0, 0, y:y + pixels, x:x + pixels] = 255 - batch.images[0, 0, y:y + pixels, x:x + pixels]
-        with torch.no_grad():
-            self.assertTrue(torch.equal(run(self.model, batch)[0], before))
-            token = int(batch.chosen[0, 0, 3])
-            batch.images[0, 0, token // side * pixels, token % side * pixels] ^= 255
-            self.assertFalse(torch.equal(run(self.model, batch)[0], before))
+            pictures.images[0, 0, y:y + pixels, x:x + pixels] = 255 - pictures.images[0, 0, y:y + pixels, x:x + pixels]
+        self.assertTrue(torch.equal(self.read(pictures, asked), before))
+        token = int(pictures.chosen[0, 0, 3])
+        pictures.images[0, 0, token // side * pixels, token % side * pixels] ^= 255
+        self.assertFalse(torch.equal(self.read(pictures, asked), before))
 
     def test_a_reading_lesson_shows_all_small_print(self):
         """If this fails, the model is asked for a word that it is not shown."""
         from labels import CLASSES, patch_labels
-        from samples import READING, make_batch, patches_of, small_print
+        from samples import make_pictures, patches_of, small_print
         from scene import random_scene
         seeds = range(SEED, SEED + 12)
-        batch = make_batch(self.tokenizer, self.shape, seeds, thin=9, reading=True)
-        self.assertEqual({kind for _, _, _, kind, _ in batch.spans}, set(READING))
+        pictures = make_pictures(self.shape, seeds, thin=9, reading=True)
         print_classes = [k for k, name in enumerate(CLASSES) if small_print(name)]
         whole = np.array([patch_labels(random_scene(s), self.shape.patches)[:, :, print_classes].sum() for s in seeds])
-        shown = batch.labels[:, :, print_classes].reshape(len(batch.labels), -1).sum(1)
+        shown = pictures.labels[:, :, print_classes].reshape(len(pictures.labels), -1).sum(1)
         self.assertTrue(set(shown) <= set(whole))
-        self.assertEqual(batch.labels.shape[1], 9 * patches_of(self.shape.patches, self.shape.shuffle).shape[1])
+        self.assertEqual(pictures.labels.shape[1], 9 * patches_of(self.shape.patches, self.shape.shuffle).shape[1])
 
     def test_all_tokens_chosen_is_the_whole_picture(self):
         """If this fails, training on thin pictures teaches another encoder."""
-        batch = self.batch(kinds=["light"])
-        images = torch.from_numpy(batch.images)[0]
+        images = torch.from_numpy(self.batch(kinds=["light"])[0].images)[0]
+        vision = self.model.vision
         with torch.no_grad():
-            whole = self.model.vision(images)
-            listed = self.model.vision(images, torch.arange(self.shape.tokens)[None])
-        self.assertLess((whole[1] - listed[1]).abs().max().item(), 1e-5)
-        features = self.model.vision.features(images)   # row by row
-        side, s = self.shape.patches, self.shape.shuffle
-        x = features.view(side // s, s, side // s, s, -1).permute(0, 2, 1, 3, 4).reshape(1, self.shape.tokens, -1)
-        with torch.no_grad():
-            self.assertLess((self.model.vision.project(x) - whole[1]).abs().max().item(), 1e-4)
+            whole, listed = vision(images), vision(images, torch.arange(self.shape.tokens)[None])
+            rows = vision.features(images)   # row by row
+            side, s = self.shape.patches, self.shape.shuffle
+            by_token = rows.view(side // s, s, side // s, s, -1).permute(0, 2, 1, 3, 4)
+            self.assertLess((whole - listed).abs().max().item(), 1e-5)
+            self.assertLess((by_token.reshape(whole.shape[1:]) - whole[0]).abs().max().item(), 1e-4)
 
 
 @unittest.skipIf(torch is None, "PyTorch is not installed (Debian: python3-torch); it is needed only to train.")
@@ -161,16 +160,22 @@ class Training(unittest.TestCase):
         import argparse
         import train
         seen = []
-        course = train.Course(None, argparse.Namespace(patches=12), 0.3, 0.0)
-        record = lambda tokenizer, shape, seeds, *a, **k: seen.append(seeds)   # noqa: E731
-        kept = train.make_batch, train.make_practice
-        train.make_batch = train.make_practice = record
+        options = argparse.Namespace(practice=0.3, practice_minutes=0, replay=0.5)
+        course = train.Course(None, argparse.Namespace(patches=12, shuffle=2), options)
+
+        def record(seeds):
+            seen.append(seeds)
+            return argparse.Namespace(windows=[[None]], labels=np.zeros((1, 4, 1)))
+
+        kept = train.make_pictures, train.make_practice, train.ask
+        train.make_pictures, train.make_practice = lambda shape, seeds, *a, **k: record(seeds), lambda t, shape, seeds, *a: record(seeds)
+        train.ask = lambda *a, **k: None
         try:
             for step in list(range(50)) + [1_000_000, 20_000_000]:
                 for rank in (0, 1):
                     course.step(step, 0.0, rank, 2)
         finally:
-            train.make_batch, train.make_practice = kept
+            train.make_pictures, train.make_practice, train.ask = kept
         self.assertTrue(all(seeds.start in SPLITS["train"] and seeds[-1] in SPLITS["train"] for seeds in seen))
         used = [s for seeds in seen for s in seeds]
         self.assertEqual(len(used), len(set(used)), "a seed is used twice")
