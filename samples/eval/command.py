@@ -37,6 +37,8 @@ def parse(words, about):
     parser.add_argument("--mode", choices=("exact", "live"), help="only this mode of the suite (default: what it has)")
     parser.add_argument("--out", metavar="DIR", help="where the report goes (default: build/eval/SUITE)")
     parser.add_argument("--resume", action="store_true", help="take runs of the same inputs from an interrupted call")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N",
+                        help="exact runs at a time (default: the machine's cores); live runs are always alone")
     parser.add_argument("--any-case", action="store_true", help='"Yes." is "yes": for models that speak in sentences')
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plots from this report")
     parser.add_argument("--record-costs", action="store_true", help="measure the stage costs that virtual time needs")
@@ -87,7 +89,7 @@ def plan_of(options):
         suites.find(options.suite)
     plugin_folder()
     plan = _suite_plan(options, chosen) if options.suite else _own_plan(options, chosen)
-    plan.any_case, plan.resume, plan.say = options.any_case, options.resume, say
+    plan.any_case, plan.resume, plan.jobs, plan.say = options.any_case, options.resume, max(1, options.jobs), say
     return plan
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import clips
@@ -25,6 +26,7 @@ class Plan:
     out: str
     any_case: bool = False
     resume: bool = False
+    jobs: int = 1                  # exact runs at a time: their times are virtual, so that neighbours do no harm
     say: object = print
 
     def configurations_of(self, mode):
@@ -126,19 +128,33 @@ class Evaluation:
         turns = self.plan.suite.repetitions if self.plan.suite and mode == "live" else 1
         todo = [(repetition, name, truth, row) for repetition in range(turns)
                 for name, truth in self.plan.truths[mode] for row in rows.values()]
-        for done, (repetition, name, truth, row) in enumerate(todo, 1):
-            began, what = time.monotonic(), "%s over %s, %s" % (row.name, name, mode)
-            row.not_asked = sorted({*row.not_asked, *runs.not_asked(row.configuration, truth, self._kinds(truth))})
-            try:
-                run, warnings = self._run(row.configuration, name, truth, mode, repetition)
-                row.runs.append(run)
+        pool = ThreadPoolExecutor(self.plan.jobs if mode == "exact" else 1)
+        try:
+            attempts = [pool.submit(self._attempt, row.configuration, name, truth, mode, repetition)
+                        for repetition, name, truth, row in todo]
+            for done, ((repetition, name, truth, row), attempt) in enumerate(zip(todo, attempts), 1):
+                run, warnings, missing, took = attempt.result()
+                what = "[%d/%d] %s over %s, %s" % (done, len(todo), row.name, name, mode)
+                row.not_asked = sorted({*row.not_asked, *runs.not_asked(row.configuration, truth, self._kinds(truth))})
                 row.warnings += warnings
-                took = time.monotonic() - began
-                self.plan.say("[%d/%d] %s: %d answers, %.1f s" % (done, len(todo), what, len(run.score.answers), took))
-            except RunFailed as error:
-                row.missing.append({"clip": name, "repetition": repetition, "reason": without_paths(str(error))})
-                self.plan.say("[%d/%d] %s: MISSING: %s" % (done, len(todo), what, error))
+                if missing:
+                    row.missing.append({"clip": name, "repetition": repetition, "reason": without_paths(missing)})
+                    self.plan.say("%s: MISSING: %s" % (what, missing))
+                else:
+                    row.runs.append(run)
+                    self.plan.say("%s: %d answers, %.1f s" % (what, len(run.score.answers), took))
+        finally:
+            pool.shutdown(cancel_futures=True)   # after an interruption no further run begins
         return list(rows.values())
+
+    def _attempt(self, *what):
+        """-> ScoredRun or None, warnings, why there is none, seconds."""
+        began = time.monotonic()
+        try:
+            run, warnings = self._run(*what)
+            return run, warnings, "", time.monotonic() - began
+        except RunFailed as error:
+            return None, [], str(error), 0.0
 
     def run(self):
         """{mode: {"rows": [Row], "figures": {name: figures or None}}}"""
