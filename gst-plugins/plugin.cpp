@@ -1,10 +1,11 @@
-// The GStreamer plugin `saccade`: five elements around one engine.
+// The GStreamer plugin `saccade`: six elements around one engine.
 #include <gst/gst.h>
 
 #include "common/metas.h"
 
 GST_ELEMENT_REGISTER_DECLARE(framesampler);
 GST_ELEMENT_REGISTER_DECLARE(masgate);
+GST_ELEMENT_REGISTER_DECLARE(masoverlay);
 GST_ELEMENT_REGISTER_DECLARE(tokencompressor);
 GST_ELEMENT_REGISTER_DECLARE(localmllm);
 GST_ELEMENT_REGISTER_DECLARE(cloudoffloadsink);
@@ -13,6 +14,7 @@ static gboolean plugin_init(GstPlugin *plugin) {
   saccade::gst::register_metas();
   gboolean registered = GST_ELEMENT_REGISTER(framesampler, plugin);
   registered |= GST_ELEMENT_REGISTER(masgate, plugin);
+  registered |= GST_ELEMENT_REGISTER(masoverlay, plugin);
   registered |= GST_ELEMENT_REGISTER(tokencompressor, plugin);
   registered |= GST_ELEMENT_REGISTER(localmllm, plugin);
   registered |= GST_ELEMENT_REGISTER(cloudoffloadsink, plugin);
