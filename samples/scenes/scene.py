@@ -288,10 +288,10 @@ def add_reading_practice(rng, scene, left=0.0, top=0.0, share=1.0):
         x = left * scene.aspect + float(rng.uniform(-0.05, 0.02))
         while x < (left + share) * scene.aspect:
             kind = rng.random()
-            if kind < 0.25:
+            if kind < 0.3:
                 board = Arrow(str(rng.choice(ARROWS)), 0.0, 0.0, letter * float(rng.uniform(0.75, 1.0)))
             else:
-                text = str(rng.choice(WORDS + HOURS) if kind < 0.45 else rng.choice(BUS_LINES))
+                text = str(rng.choice(WORDS + HOURS) if kind < 0.37 else rng.choice(BUS_LINES))
                 board = Board(text, 0.0, 0.0, letter, int(rng.integers(4)))
             board.x, board.y = float(from_view(scene, x + board.width / 2)), y + board.height / 2
             if rng.random() < 0.85:   # else the street shows through

@@ -21,7 +21,7 @@ from draw import draw_scene  # noqa: E402
 from labels import CLASSES, patch_labels  # noqa: E402,F401
 from model import patches_of  # noqa: E402
 from questions import QUESTIONS, vocabulary_texts  # noqa: E402,F401
-from scene import SPLITS, add_reading_practice, random_scene  # noqa: E402,F401
+from scene import BUS_LINES, HOURS, SPLITS, WORDS, add_reading_practice, random_scene  # noqa: E402,F401
 from tokenizer import BOS, EOS, FAKE, GLOBAL  # noqa: E402
 from window import random_window  # noqa: E402
 

@@ -27,8 +27,8 @@ import torch.nn.functional as F
 from inherit import inherit
 from judge import encode, read, score
 from model import PRESETS, Config, StreetModel
-from samples import (CLASSES, READING, SPLITS, STILL, WATCH, Shape, ask, make_pictures, make_practice, make_scored, small_print,
-                     vocabulary_texts)
+from samples import (BUS_LINES, CLASSES, HOURS, READING, SPLITS, STILL, WATCH, WORDS, Shape, ask, make_pictures, make_practice,
+                     make_scored, small_print, vocabulary_texts)
 
 from tokenizer import Tokenizer
 
@@ -52,6 +52,7 @@ FRAMES, FRAMES_SHARE = (1, 2, 3, 4), (0.55, 0.12, 0.12, 0.21)
 BEFORE_SHARE, DESCRIBE_SHARE = 0.35, 0.3
 LABEL_WEIGHT = 0.3
 FINE_WEIGHT = 3.0   # of labels that are small, and that counting and reading hang on
+WHICH_WEIGHT = 3.0
 EMA_DECAY = 0.995
 CHECKPOINT_S, SCORE_S, SCORE_IMAGES, SCORE_WINDOWS = 180, 420, 128, 64
 
@@ -159,12 +160,24 @@ class Course:
 class Losses:
     def __init__(self, device):
         self.device = device
+        self.groups = [[k for k, name in enumerate(CLASSES) if belongs(name)] for belongs in
+                       (lambda n: n in WORDS + HOURS, lambda n: n in BUS_LINES, lambda n: n.startswith("arrow_"))]
         self.weights = torch.tensor([FINE_WEIGHT if name in ("head", "person") or small_print(name) else 1.0 for name in CLASSES]).to(device)
 
     def labels(self, logits, labels):
-        seen = torch.from_numpy(labels).to(self.device).float()
-        loss = F.binary_cross_entropy_with_logits(logits.float(), seen, reduction="none")
-        return (loss * self.weights).sum(-1).mean()
+        logits, seen = logits.float(), torch.from_numpy(labels).to(self.device).float()
+        loss = F.binary_cross_entropy_with_logits(logits, seen, reduction="none")
+        return (loss * self.weights).sum(-1).mean() + WHICH_WEIGHT * self._which(logits, seen)
+
+    def _which(self, logits, seen):
+        """Of patches that show one word, one digit or one arrow: which it is. That there is one is the easier half, and
+        among many classes it drowns this one."""
+        losses = []
+        for group in self.groups:
+            one = seen[..., group].sum(-1) == 1
+            if one.any():
+                losses.append(F.cross_entropy(logits[..., group][one], seen[..., group][one].argmax(-1)))
+        return sum(losses) if losses else logits.new_zeros(())
 
     def backward(self, model, kind, work, memory):
         """Gradients of one batch -> its losses: text, label (of the patches) or practice (labels of a page of boards)."""
