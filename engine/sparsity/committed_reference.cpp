@@ -31,6 +31,10 @@ bool CommittedReference::any_owed() const {
   return std::find(owed_.begin(), owed_.end(), true) != owed_.end();
 }
 
+bool CommittedReference::all_known() const {
+  return std::find(expected_known_.begin(), expected_known_.end(), false) == expected_known_.end();
+}
+
 void CommittedReference::copy_patch(int patch, std::span<const std::uint8_t> from,
                                     std::vector<std::uint8_t> &to) const {
   const int x = patch % layout_.grid.columns * layout_.cells_across;

@@ -37,6 +37,7 @@ class CommittedReference {
   // What the encoders will have once all that is pending has been committed: layout().count() cells.
   std::span<const std::uint8_t> expected() const { return expected_; }
   bool is_known(int patch) const { return expected_known_[static_cast<std::size_t>(patch)]; }
+  bool all_known() const;
   bool is_owed(int patch) const { return owed_[static_cast<std::size_t>(patch)]; }
   bool any_owed() const;
   // Age of what the encoders have of the patch, since it was last emitted.

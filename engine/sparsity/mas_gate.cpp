@@ -16,10 +16,12 @@ constexpr double kReleaseShare = 0.6;
 constexpr double kSoundReleaseShare = 0.5;
 constexpr double kRouteBand = 0.03;              // either side of the complexity threshold
 constexpr double kReadingThresholdShare = 0.75;  // letters are small: less change counts
-constexpr int kPatchesForMedian = 16;            // the median of fewer patches says little about the light
-constexpr float kMostOffset = 4;                 // luma levels
-constexpr int kHashMatch = 3;                    // of 64 bits may differ: a match of 0.95
-constexpr std::uint8_t kReadingKeep = 200;       // at least, for the half of the patches with most structure
+constexpr int kPatchesForLight = 16;             // fewer patches say little about the light
+constexpr int kPatchesForCompany = 256;     // in a grid this fine, what happens covers more than one patch
+constexpr double kLonelyFactor = 2;         // so a lonely patch must change by so many thresholds
+constexpr double kLightThreshold = 12;      // luma levels of light that lasts, at which all is encoded again
+constexpr int kHashMatch = 3;               // of 64 bits may differ: a match of 0.95
+constexpr std::uint8_t kReadingKeep = 200;  // at least, for the half of the patches with most structure
 
 std::uint8_t to_byte(double share) {
   return static_cast<std::uint8_t>(std::lround(std::clamp(share, 0.0, 1.0) * 255));
@@ -52,7 +54,8 @@ MasGateCounts MasGate::counts() const {
 void MasGate::forget() {
   const std::lock_guard lock(mutex_);
   reference_.reset({});
-  deflicker_.forget();
+  light_.forget();
+  noise_.forget();
   spatial_.forget();
   last_needed_.reset();
   sound_active_ = false;
@@ -81,49 +84,62 @@ void MasGate::measure_change(StreamTime pts) {
   const auto &layout = statistics_.layout();
   if (reference_.layout() != layout) {
     reference_.reset(layout);
-    deflicker_.forget();
+    light_.forget();
+    noise_.forget();
     last_needed_.reset();
     refreshing_.assign(static_cast<std::size_t>(layout.grid.count()), false);
   }
   reference_.advance(pts, settings_.commit_timeout);
-  steady_cells_ = deflicker_.apply(statistics_.cells(), pts);
+  const bool comparable = layout.grid.count() >= kPatchesForLight && reference_.all_known();
+  steady_cells_ = comparable ? light_.apply(statistics_.cells(), reference_.expected(), pts)
+                             : light_.pass(statistics_.cells(), pts);
+  noise_.learn(steady_cells_);
   change_.resize(static_cast<std::size_t>(layout.grid.count()));
-  patch_differences(layout, steady_cells_, reference_.expected(), common_offset(), change_);
-  differences_to_change(change_, deflicker_.noise(), settings_.temporal);
+  floors_.resize(change_.size());
+  patch_differences(layout, steady_cells_, reference_.expected(), change_);
+  differences_ = change_;
+  noise_.floors(settings_.temporal.noise_floor, floors_);
+  differences_to_change(change_, floors_, settings_.temporal);
 }
 
-// What is left of the light after Deflicker: the reference may have been taken at flicker's brightest or
-// darkest. The median patch's offset, bounded, so that a lasting change of light still adds up to a change.
-int MasGate::common_offset() {
-  const auto &layout = statistics_.layout();
-  if (layout.grid.count() < kPatchesForMedian) return 0;
-  offsets_.resize(static_cast<std::size_t>(layout.grid.count()));
-  patch_offsets(layout, steady_cells_, reference_.expected(), offsets_);
-  const auto middle = offsets_.begin() + static_cast<std::ptrdiff_t>(offsets_.size() / 2);
-  std::nth_element(offsets_.begin(), middle, offsets_.end());
-  return static_cast<int>(std::lround(std::clamp(*middle, -kMostOffset, kMostOffset)));
+// Noise and codecs change a patch here and there; what happens changes neighbours too.
+double MasGate::threshold_of(int patch, double threshold) const {
+  const auto &grid = statistics_.layout().grid;
+  if (grid.count() < kPatchesForCompany) return threshold;
+  const int row = patch / grid.columns;
+  const int column = patch % grid.columns;
+  for (int y = std::max(0, row - 1); y <= std::min(grid.rows - 1, row + 1); ++y) {
+    for (int x = std::max(0, column - 1); x <= std::min(grid.columns - 1, column + 1); ++x) {
+      const int other = y * grid.columns + x;
+      if (other != patch && change_[static_cast<std::size_t>(other)] >= threshold) return threshold;
+    }
+  }
+  return kLonelyFactor * threshold;
 }
 
 MasGate::Judgement MasGate::judge_patches(StreamTime pts, MasReport &report) {
   Judgement judgement;
   double threshold = threshold_for(settings_.change_threshold, relevance_.video);
   if (relevance_.reading) threshold *= kReadingThresholdShare;
+  judgement.light = std::abs(light_.lasting()) >= kLightThreshold;
   report.refresh.assign(change_.size(), 0);
   for (int p = 0; p < report.grid.count(); ++p) {
     const auto i = static_cast<std::size_t>(p);
     const bool unknown = !reference_.is_known(p);
     if (unknown) change_[i] = 1;
-    refreshing_[i] = change_[i] >= (refreshing_[i] ? kReleaseShare * threshold : threshold);
+    refreshing_[i] =
+        !unknown && change_[i] >= (refreshing_[i] ? kReleaseShare * threshold : threshold_of(p, threshold));
     const bool aged = settings_.max_age > Duration::zero() && reference_.age(p, pts) >= settings_.max_age;
     const bool owed = reference_.is_owed(p);
     if (change_[i] > change_[static_cast<std::size_t>(judgement.strongest)]) judgement.strongest = p;
-    if (!refreshing_[i] && !owed && !aged) continue;
+    if (!unknown && !refreshing_[i] && !owed && !aged && !judgement.light) continue;
     report.refresh[i] = 255;
     judgement.unknown |= unknown;
     judgement.owed += owed;
     judgement.changed += refreshing_[i] && !owed;
-    judgement.aged += aged && !refreshing_[i] && !owed;
+    judgement.aged += aged && !unknown && !refreshing_[i] && !owed;
   }
+  noise_.learn_unrest(differences_, report.refresh);
   return judgement;
 }
 
@@ -183,6 +199,8 @@ void MasGate::remember_needed(StreamTime pts, MasReport &report, const Judgement
   const int all = report.grid.count();
   if (judgement.unknown) {
     report.reason = "new picture: " + patches(report.refresh_count(), all) + " were never encoded";
+  } else if (judgement.light) {
+    report.reason = "the light changed";
   } else if (judgement.changed) {
     report.reason =
         patches(judgement.changed, all) + " changed, most at " + place_of(judgement.strongest, report.grid);
@@ -225,7 +243,9 @@ Result<MasReport> MasGate::look(const Frame &frame, const SoundReading &sound) {
   counts_.patches_seen += static_cast<std::uint64_t>(report.grid.count());
   counts_.hash_matches += last_needed_ && hash_distance(statistics_.hash(), last_needed_hash_) <= kHashMatch;
   if (report.needed) {
-    last_needed_cells_.assign(steady_cells_.begin(), steady_cells_.end());
+    const auto cells = judgement.light ? statistics_.cells() : steady_cells_;
+    last_needed_cells_.assign(cells.begin(), cells.end());
+    if (judgement.light) light_.accept();
     last_needed_hash_ = statistics_.hash();
     remember_needed(frame.pts, report, judgement);
   } else {

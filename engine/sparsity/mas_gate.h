@@ -17,7 +17,9 @@
 
 #include "base/frame.h"
 #include "base/status.h"
+#include "sparsity/camera_noise.h"
 #include "sparsity/committed_reference.h"
+#include "sparsity/light.h"
 #include "sparsity/mas_report.h"
 #include "sparsity/modal_relevance.h"
 #include "sparsity/sound_activity.h"
@@ -80,11 +82,12 @@ class MasGate {
     int aged = 0;
     int strongest = 0;  // patch
     bool unknown = false;
+    bool light = false;
     bool woken = false;
   };
 
   void measure_change(StreamTime pts);
-  int common_offset();
+  double threshold_of(int patch, double threshold) const;
   Judgement judge_patches(StreamTime pts, MasReport &report);
   bool wakes(const SoundReading &sound);
   void fill_scores(const SoundReading &sound, const Judgement &judgement, MasReport &report) const;
@@ -97,12 +100,14 @@ class MasGate {
   ModalRelevance relevance_;
   PatchStatistics statistics_;
   SpatialSparsity spatial_;
-  Deflicker deflicker_;
+  LightCompensation light_;
+  CameraNoise noise_;
   CommittedReference reference_;
   std::span<const std::uint8_t> steady_cells_;  // of the frame being looked at
   std::vector<float> activity_;
+  std::vector<float> differences_;  // per patch, to the reference, luma levels
   std::vector<float> change_;
-  std::vector<float> offsets_;
+  std::vector<float> floors_;
   std::vector<bool> refreshing_;  // hysteresis per patch
   bool sound_active_ = false;     // hysteresis of the sound
   bool cloud_ = false;            // hysteresis of the route

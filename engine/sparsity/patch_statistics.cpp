@@ -197,13 +197,13 @@ double PatchStatistics::laplacian_variance() const {
 
 namespace {
 
-// Σ over the cells [x0, x1) x [y0, y1) of |cell - reference - offset|, divided by their number.
+// Σ over the cells [x0, x1) x [y0, y1) of |cell - reference|, divided by their number.
 float mean_difference(const CellLayout &layout, const std::uint8_t *cells, const std::uint8_t *reference,
-                      int offset, int x0, int x1, int y0, int y1) {
+                      int x0, int x1, int y0, int y1) {
   int sum = 0;
   for (int y = y0; y < y1; ++y) {
     const int row = y * layout.columns();
-    for (int x = x0; x < x1; ++x) sum += std::abs(cells[row + x] - reference[row + x] - offset);
+    for (int x = x0; x < x1; ++x) sum += std::abs(cells[row + x] - reference[row + x]);
   }
   return static_cast<float>(sum) / static_cast<float>((x1 - x0) * (y1 - y0));
 }
@@ -211,7 +211,7 @@ float mean_difference(const CellLayout &layout, const std::uint8_t *cells, const
 }  // namespace
 
 void patch_differences(const CellLayout &layout, std::span<const std::uint8_t> cells,
-                       std::span<const std::uint8_t> reference, int offset, std::span<float> out) {
+                       std::span<const std::uint8_t> reference, std::span<float> out) {
   const int half_x = (layout.cells_across + 1) / 2;
   const int half_y = (layout.cells_down + 1) / 2;
   for (int p = 0; p < layout.grid.count(); ++p) {
@@ -220,29 +220,13 @@ void patch_differences(const CellLayout &layout, std::span<const std::uint8_t> c
     float most = 0;
     for (int y = 0; y < layout.cells_down; y += half_y) {
       for (int x = 0; x < layout.cells_across; x += half_x) {
-        most = std::max(most, mean_difference(layout, cells.data(), reference.data(), offset, x0 + x,
+        most = std::max(most, mean_difference(layout, cells.data(), reference.data(), x0 + x,
                                               x0 + std::min(x + half_x, layout.cells_across), y0 + y,
                                               y0 + std::min(y + half_y, layout.cells_down)));
       }
     }
     out[static_cast<std::size_t>(p)] = most;
   }
-}
-
-void patch_offsets(const CellLayout &layout, std::span<const std::uint8_t> cells,
-                   std::span<const std::uint8_t> reference, std::span<float> out) {
-  std::fill(out.begin(), out.end(), 0.0F);
-  const int columns = layout.columns();
-  for (int y = 0; y < layout.rows(); ++y) {
-    auto *into = &out[static_cast<std::size_t>(y / layout.cells_down * layout.grid.columns)];
-    for (int x = 0; x < columns; ++x) {
-      const int i = y * columns + x;
-      into[x / layout.cells_across] += static_cast<float>(cells[static_cast<std::size_t>(i)]) -
-                                       static_cast<float>(reference[static_cast<std::size_t>(i)]);
-    }
-  }
-  const auto per_patch = static_cast<float>(layout.cells_across * layout.cells_down);
-  for (auto &offset : out) offset /= per_patch;
 }
 
 }  // namespace saccade

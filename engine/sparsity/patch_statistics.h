@@ -91,13 +91,9 @@ class PatchStatistics {
   std::array<std::vector<std::uint8_t>, 3> luma_rows_;  // of an RGB frame: this row and the two above
 };
 
-// Per patch the mean of |cell - reference - offset| in luma levels, taken over the patch's quarter that
+// Per patch the mean of |cell - reference| in luma levels, taken over the patch's quarter that
 // differs most, so that something small in a large patch is not averaged away. `out` has one value per patch.
 void patch_differences(const CellLayout &layout, std::span<const std::uint8_t> cells,
-                       std::span<const std::uint8_t> reference, int offset, std::span<float> out);
-
-// Per patch the mean of (cell - reference): the signed brightness offset, in luma levels.
-void patch_offsets(const CellLayout &layout, std::span<const std::uint8_t> cells,
-                   std::span<const std::uint8_t> reference, std::span<float> out);
+                       std::span<const std::uint8_t> reference, std::span<float> out);
 
 }  // namespace saccade

@@ -84,9 +84,10 @@ TEST(MasGate, SlowDriftFiresInTheEnd) {
 TEST(MasGate, SlowDriftOfTheWholePictureFiresToo) {
   Gate g;
   int needed = 0;
-  for (int i = 0; i <= 300; ++i)
-    needed += g.look_and_encode(Picture(64, 64).stripes(8, 80, 200).add(-i / 5)).needed;
+  for (int i = 0; i <= 500; ++i)
+    needed += g.look_and_encode(Picture(64, 64).stripes(8, 120, 220).add(-i / 5)).needed;
   EXPECT_GE(needed, 4);
+  EXPECT_LE(needed, 20);
 }
 
 // If it fails, a flickering lamp or a noisy sensor costs an encode per frame.
@@ -100,6 +101,58 @@ TEST(MasGate, FlickerAndNoiseDoNotFire) {
       EXPECT_FALSE(report.needed) << i << " " << report.reason;
     }
   }
+}
+
+// If it fails, a camera whose exposure follows what passes by has everything encoded twice for each
+// passer-by.
+TEST(MasGate, ExposureThatComesAndGoesIsNoChange) {
+  Gate g;
+  const auto street = [](int darker) {
+    auto picture = Picture(128, 128).stripes(16, 90, 180);
+    return picture.add(-darker);
+  };
+  g.look_and_encode(street(0));
+  for (int i = 0; i < 60; ++i) {
+    const int darker = i < 10 || i >= 30 ? 0 : 25;
+    auto picture = street(darker);
+    if (darker) picture.fill(16, 16, 16, 16, 250);
+    const auto report = g.look_and_encode(picture);
+    EXPECT_LE(report.refresh_count(), 4) << i << " " << report.reason;
+    if (i == 10) {
+      EXPECT_TRUE(report.needed) << "what passed by is seen in the changed light, too";
+    }
+  }
+}
+
+// If it fails, a light that stays off is compensated for ever, and who asks whether it is dark gets an old
+// answer.
+TEST(MasGate, LightThatStaysChangedIsEncodedOnce) {
+  Gate g;
+  g.look_and_encode(Picture(128, 128).stripes(16, 90, 180));
+  int needed = 0;
+  for (int i = 0; i < 100; ++i) {
+    const auto report = g.look_and_encode(Picture(128, 128).stripes(16, 65, 155));
+    needed += report.needed;
+    if (report.needed) {
+      EXPECT_EQ(report.reason, "the light changed");
+      EXPECT_EQ(report.refresh_count(), report.grid.count());
+    }
+  }
+  EXPECT_EQ(needed, 1);
+}
+
+// If it fails, a codec's speck on a wall costs an answer; or a small lamp that came on gets none.
+TEST(MasGate, ALonelyPatchMustChangeMore) {
+  const auto wall = [](int lumas) { return Picture(256, 256, 100).fill(64, 64, 16, 16, 100 + lumas); };
+  for (const auto &[lumas, seen] : {std::pair{9, false}, {40, true}}) {
+    Gate g(grid(16, 16));
+    g.look_and_encode(wall(0));
+    const auto report = g.look_and_encode(wall(lumas));
+    EXPECT_EQ(report.needed, seen) << lumas << " " << report.reason;
+  }
+  Gate coarse(grid(8, 8));  // its patches are large: what happens may well lie in one
+  coarse.look_and_encode(Picture(256, 256, 100));
+  EXPECT_TRUE(coarse.look_and_encode(Picture(256, 256, 100).fill(64, 64, 32, 32, 109)).needed);
 }
 
 // If it fails, what moved is not seen where it came to rest: hysteresis per patch is missing.

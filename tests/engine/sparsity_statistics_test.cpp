@@ -1,10 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
+#include "sparsity/camera_noise.h"
 #include "sparsity/complexity.h"
 #include "sparsity/difference_hash.h"
+#include "sparsity/light.h"
 #include "sparsity/modal_relevance.h"
 #include "sparsity/patch_statistics.h"
 #include "sparsity/sound_activity.h"
@@ -106,13 +110,8 @@ TEST(PatchDifferences, TheQuarterThatDiffersMostCounts) {
   auto after = before;
   for (const int i : {0, 1, 4, 5}) after[static_cast<std::size_t>(i)] = 120;
   float difference = 0;
-  patch_differences(layout, after, before, 0, {&difference, 1});
+  patch_differences(layout, after, before, {&difference, 1});
   EXPECT_FLOAT_EQ(difference, 20);
-  patch_differences(layout, after, before, 20, {&difference, 1});
-  EXPECT_FLOAT_EQ(difference, 20);  // with the light 20 up, it is the rest that changed
-  float offset = 0;
-  patch_offsets(layout, after, before, {&offset, 1});
-  EXPECT_FLOAT_EQ(offset, 5);
 }
 
 // If it fails, hashes of equal pictures differ, or those of different pictures do not.
@@ -176,44 +175,103 @@ TEST(SpatialSparsity, ANoisyBlankPictureIsSparseAndAStripedOneIsNot) {
 // If it fails, differences are scaled wrongly: below the floor nothing, at full_change one.
 TEST(TemporalSparsity, ChangeByHand) {
   const TemporalSettings settings{.noise_floor = 2, .full_change = 48};
-  std::vector<float> d{1, 2, 25, 48, 100};
-  differences_to_change(d, 0, settings);
-  EXPECT_EQ(d, (std::vector<float>{0, 0, 0.5F, 1, 1}));
-  EXPECT_NEAR(temporal_sparsity(d), 1 - 2.5 / 5, 1e-6);
-  std::vector<float> noisy{10};
-  differences_to_change(noisy, 8, settings);  // 1.5 x 8 = 12 levels are noise
-  EXPECT_EQ(noisy[0], 0);
+  std::vector<float> d{1, 2, 25, 48, 100, 10, 30};
+  const std::vector<float> floors{2, 2, 2, 2, 2, 12, 12};
+  differences_to_change(d, floors, settings);
+  EXPECT_EQ(d, (std::vector<float>{0, 0, 0.5F, 1, 1, 0, 0.5F}));
+  EXPECT_NEAR(temporal_sparsity(d), 1 - 3.0 / 7, 1e-6);
 }
 
-// If it fails, flicker reaches the comparison, or a lasting change of light never does.
-TEST(Deflicker, TakesOutFlickerAndLetsALastingStepThrough) {
-  Deflicker deflicker;
-  std::vector<std::uint8_t> cells(64);
-  for (std::size_t i = 0; i < 64; ++i) cells[i] = static_cast<std::uint8_t>(60 + 2 * i);
-  const auto lit = [&](int levels) {
-    auto out = cells;
-    for (auto &c : out) c = static_cast<std::uint8_t>(c + levels);
-    return out;
-  };
-  int most = 0;
-  for (int i = 0; i < 100; ++i) {
-    const auto steady = deflicker.apply(lit(i % 2 ? 8 : 0), ms(i * 100));
-    if (i > 30) most = std::max(most, std::abs(steady[10] - (cells[10] + 4)));
+// 256 cells from dark to bright.
+std::vector<std::uint8_t> ramp(double gain = 1, double offset = 0) {
+  std::vector<std::uint8_t> cells(256);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    cells[i] = static_cast<std::uint8_t>(std::lround(gain * (40 + static_cast<double>(i) / 2) + offset));
   }
-  EXPECT_LE(most, 1);
-  for (int i = 100; i < 200; ++i) deflicker.apply(lit(30), ms(i * 100));
-  EXPECT_NEAR(deflicker.excursion(), 0, 0.5);
+  return cells;
 }
 
-// If it fails, an object that fills half of the picture is taken for a change of light.
-TEST(Deflicker, AMovingObjectIsNotLight) {
-  Deflicker deflicker;
-  std::vector<std::uint8_t> cells(64, 100);
-  deflicker.apply(cells, ms(0));
-  for (std::size_t i = 0; i < 40; ++i) cells[i] = static_cast<std::uint8_t>(i % 2 ? 40 : 220);
-  const auto steady = deflicker.apply(cells, ms(100));
-  EXPECT_EQ(steady[0], 220);
-  EXPECT_EQ(steady[63], 100);
+int largest_difference(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) {
+  int most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] - b[i]));
+  return most;
+}
+
+// If it fails, a camera's automatic exposure or a flickering lamp counts as a change of everything.
+TEST(LightCompensation, GainAndOffsetAreTakenOut) {
+  LightCompensation light;
+  const auto reference = ramp();
+  int step = 0;
+  for (const auto &[gain, offset] :
+       {std::pair{1.0, 0.0}, {1.0, 9.0}, {1.0, -9.0}, {0.75, 0.0}, {1.3, -5.0}}) {
+    EXPECT_LE(largest_difference(light.apply(ramp(gain, offset), reference, ms(100 * step++)), reference), 1)
+        << gain;
+  }
+}
+
+// If it fails, a lamp that was switched off, or a cut, is taken for exposure.
+TEST(LightCompensation, WhatLightCannotExplainStays) {
+  LightCompensation light;
+  const auto reference = ramp();
+  EXPECT_EQ(largest_difference(light.apply(ramp(0.3), reference, ms(0)), ramp(0.3)), 0);
+  auto cut = reference;
+  std::reverse(cut.begin(), cut.end());
+  EXPECT_EQ(largest_difference(light.apply(cut, reference, ms(100)), cut), 0);
+  auto object = ramp(1, 6);  // the light changes while something covers two fifths of the picture
+  for (std::size_t i = 0; i < 100; ++i) object[i] = i % 2 ? 250 : 5;
+  const auto seen = light.apply(object, reference, ms(200));
+  EXPECT_LE(largest_difference(seen.subspan(100), std::span(reference).subspan(100)), 1);
+  EXPECT_GT(largest_difference(seen.first(100), std::span(reference).first(100)), 90);
+}
+
+// If it fails, dusk is compensated for ever and never seen, or a flicker adds up to a lasting change.
+TEST(LightCompensation, LastingLightIsTold) {
+  LightCompensation light;
+  const auto reference = ramp();
+  for (int i = 0; i < 100; ++i) light.apply(ramp(1, i % 2 ? 8 : -8), reference, ms(i * 100));
+  EXPECT_LT(std::abs(light.lasting()), 2);
+  for (int i = 100; i < 300; ++i) light.apply(ramp(1, -20), reference, ms(i * 100));
+  EXPECT_NEAR(light.lasting(), -20, 1);
+  light.accept();
+  EXPECT_EQ(light.lasting(), 0);
+}
+
+// If it fails, a noisy camera's pictures all differ, or motion is taken for noise.
+TEST(CameraNoise, FollowsTheSensorAndNotWhatMoves) {
+  CameraNoise camera;
+  Picture picture(64, 64, 100);
+  std::uint32_t seed = 1;
+  const auto look = [&](int amplitude) {
+    auto noisy = picture;
+    noisy.noise(amplitude, seed++);
+    const auto frame = noisy.frame();
+    camera.learn(frame.pixels);
+  };
+  for (int i = 0; i < 60; ++i) look(0);
+  EXPECT_LT(camera.noise(), 0.1);
+  for (int i = 0; i < 60; ++i) look(6);
+  const double sensor = camera.noise();
+  EXPECT_GT(sensor, 3);
+  picture.fill(0, 0, 8, 64, 255);
+  look(6);
+  EXPECT_NEAR(camera.noise(), sensor, 1);
+}
+
+// If it fails, leaves in the wind cost an encode a frame, or a slow shadow is never seen.
+TEST(CameraNoise, AWaveringPatchNeedsMoreAndASlowOneDoesNot) {
+  CameraNoise camera;
+  const PatchMap none{0, 0, 0};
+  for (int i = 0; i < 80; ++i) {
+    const float wavering = i % 2 ? 9 : 2;
+    const float creeping = 0.1F * static_cast<float>(i);
+    const std::vector<float> differences{wavering, creeping, i % 2 ? 90.0F : 20.0F};
+    camera.learn_unrest(differences, none);
+  }
+  std::vector<float> floors(3);
+  camera.floors(2, floors);
+  EXPECT_GT(floors[0], 9);
+  EXPECT_EQ(floors[1], 2);
+  EXPECT_EQ(floors[2], 2) << "what moves is no noise";
 }
 
 // If it fails, the standing question no longer decides which modality matters.

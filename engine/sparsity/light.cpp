@@ -1,0 +1,121 @@
+#include "sparsity/light.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <numeric>
+
+namespace saccade {
+namespace {
+
+constexpr Duration kLastingTime = std::chrono::seconds(5);
+constexpr std::size_t kSamples = 2048;  // cells that the fit looks at
+constexpr double kLeastSpan =
+    24;  // luma levels between dark and bright, below which no gain can be told from an offset
+constexpr double kMostGain = 1.6;      // either way
+constexpr double kInlier = 4;          // luma levels: explained by the light
+constexpr double kLeastInliers = 0.5;  // share of the samples
+
+std::int16_t median(std::span<std::int16_t> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace
+
+void LightCompensation::forget() {
+  light_ = {};
+  level_ = lasting_ = 0;
+  started_ = false;
+}
+
+void LightCompensation::accept() {
+  light_ = {};
+  level_ = lasting_ = 0;
+}
+
+// In the order of the reference's brightness; by counting, since there are 256 of it.
+void LightCompensation::draw_samples(std::span<const std::uint8_t> cells,
+                                     std::span<const std::uint8_t> reference) {
+  const std::size_t stride = std::max<std::size_t>(1, cells.size() / kSamples);
+  std::array<std::size_t, 257> first{};
+  for (std::size_t i = 0; i < cells.size(); i += stride) ++first[reference[i] + 1U];
+  std::partial_sum(first.begin(), first.end(), first.begin());
+  samples_.resize(first.back());
+  for (std::size_t i = 0; i < cells.size(); i += stride) {
+    samples_[first[reference[i]]++] = {reference[i], static_cast<std::int16_t>(cells[i] - reference[i])};
+  }
+}
+
+// What explains most: the line through the median differences of the darkest and of the brightest third, or
+// the median difference alone, which an object cannot mislead that lies before all that is dark.
+Light LightCompensation::fit() {
+  const std::size_t third = samples_.size() / 3;
+  const auto median_difference = [&](std::size_t first, std::size_t count) {
+    scratch_.clear();
+    for (std::size_t i = first; i < first + count; ++i) scratch_.push_back(samples_[i].difference);
+    return static_cast<double>(median(scratch_));
+  };
+  const Light shift{1, median_difference(0, samples_.size())};
+  const double dark = samples_[third / 2].reference;
+  const double bright = samples_[samples_.size() - 1 - third / 2].reference;
+  if (third == 0 || bright - dark < kLeastSpan) return shift;
+  const double dark_difference = median_difference(0, third);
+  const double bright_difference = median_difference(samples_.size() - third, third);
+  const double slope = (bright_difference - dark_difference) / (bright - dark);
+  const Light line{std::clamp(1 + slope, 1 / kMostGain, kMostGain), dark_difference - slope * dark};
+  return inliers(line) > inliers(shift) ? line : shift;
+}
+
+// Share of the samples that this light explains.
+double LightCompensation::inliers(Light light) const {
+  std::size_t count = 0;
+  for (const auto &s : samples_) {
+    const double expected = (light.gain - 1) * s.reference + light.offset;
+    count += std::abs(s.difference - expected) <= kInlier;
+  }
+  return static_cast<double>(count) / static_cast<double>(samples_.size());
+}
+
+void LightCompensation::follow(StreamTime pts) {
+  const double seconds = started_ ? std::clamp(to_seconds(pts - last_), 0.0, 1.0) : 0;
+  lasting_ += (level_ - lasting_) * (1 - std::exp(-seconds / to_seconds(kLastingTime)));
+  last_ = pts;
+  started_ = true;
+}
+
+std::span<const std::uint8_t> LightCompensation::pass(std::span<const std::uint8_t> cells, StreamTime pts) {
+  accept();
+  follow(pts);
+  steady_.assign(cells.begin(), cells.end());
+  return steady_;
+}
+
+std::span<const std::uint8_t> LightCompensation::apply(std::span<const std::uint8_t> cells,
+                                                       std::span<const std::uint8_t> reference,
+                                                       StreamTime pts) {
+  draw_samples(cells, reference);
+  const auto fitted = fit();
+  const double middle = samples_[samples_.size() / 2].reference;
+  const double level = (fitted.gain - 1) * middle + fitted.offset;
+  const double explained = inliers(fitted);
+  const bool is_light =
+      std::abs(level) <= kMostLight && explained >= kLeastInliers && explained > inliers({});
+  light_ = is_light ? fitted : Light{};
+  level_ = is_light ? level : 0;
+  follow(pts);
+
+  std::array<std::uint8_t, 256> back;
+  for (std::size_t v = 0; v < back.size(); ++v) {
+    const double there = (static_cast<double>(v) - light_.offset) / light_.gain;
+    back[v] = static_cast<std::uint8_t>(std::lround(std::clamp(there, 0.0, 255.0)));
+  }
+  steady_.resize(cells.size());
+  for (std::size_t i = 0; i < cells.size(); ++i) steady_[i] = back[cells[i]];
+  return steady_;
+}
+
+}  // namespace saccade
