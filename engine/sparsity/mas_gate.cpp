@@ -17,10 +17,11 @@ constexpr double kSoundReleaseShare = 0.5;
 constexpr double kRouteBand = 0.03;              // either side of the complexity threshold
 constexpr double kReadingThresholdShare = 0.75;  // letters are small: less change counts
 constexpr int kPatchesForLight = 16;             // fewer patches say little about the light
-constexpr int kPatchesForCompany = 256;     // in a grid this fine, what happens covers more than one patch
-constexpr double kLonelyFactor = 2;         // so a lonely patch must change by so many thresholds
-constexpr double kLightThreshold = 12;      // luma levels of light that lasts, at which all is encoded again
-constexpr int kHashMatch = 3;               // of 64 bits may differ: a match of 0.95
+constexpr int kFineGrid = 256;          // patches, from which on what happens covers more than one of them
+constexpr double kLonelyFactor = 2;     // so a lonely patch must change by so many thresholds,
+constexpr float kShade = 8;             // and one that only brightens or darkens by more than so many levels
+constexpr double kLightThreshold = 12;  // luma levels of light that lasts, at which all is encoded again
+constexpr int kHashMatch = 3;           // of 64 bits may differ: a match of 0.95
 constexpr std::uint8_t kReadingKeep = 200;  // at least, for the half of the patches with most structure
 
 std::uint8_t to_byte(double share) {
@@ -96,16 +97,18 @@ void MasGate::measure_change(StreamTime pts) {
   noise_.learn(steady_cells_);
   change_.resize(static_cast<std::size_t>(layout.grid.count()));
   floors_.resize(change_.size());
-  patch_differences(layout, steady_cells_, reference_.expected(), change_);
+  patch_differences(layout, steady_cells_, reference_.expected(), is_fine() ? kShade : 0, change_);
   differences_ = change_;
   noise_.floors(settings_.temporal.noise_floor, floors_);
   differences_to_change(change_, floors_, settings_.temporal);
 }
 
+bool MasGate::is_fine() const { return statistics_.layout().grid.count() >= kFineGrid; }
+
 // Noise and codecs change a patch here and there; what happens changes neighbours too.
 double MasGate::threshold_of(int patch, double threshold) const {
+  if (!is_fine()) return threshold;
   const auto &grid = statistics_.layout().grid;
-  if (grid.count() < kPatchesForCompany) return threshold;
   const int row = patch / grid.columns;
   const int column = patch % grid.columns;
   for (int y = std::max(0, row - 1); y <= std::min(grid.rows - 1, row + 1); ++y) {

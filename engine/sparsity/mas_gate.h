@@ -87,6 +87,7 @@ class MasGate {
   };
 
   void measure_change(StreamTime pts);
+  bool is_fine() const;
   double threshold_of(int patch, double threshold) const;
   Judgement judge_patches(StreamTime pts, MasReport &report);
   bool wakes(const SoundReading &sound);

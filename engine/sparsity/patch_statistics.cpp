@@ -197,21 +197,28 @@ double PatchStatistics::laplacian_variance() const {
 
 namespace {
 
-// Σ over the cells [x0, x1) x [y0, y1) of |cell - reference|, divided by their number.
+// Of the cells [x0, x1) x [y0, y1) the mean of |cell - reference|, less what they have in common up to
+// `shade`.
 float mean_difference(const CellLayout &layout, const std::uint8_t *cells, const std::uint8_t *reference,
-                      int x0, int x1, int y0, int y1) {
+                      float shade, int x0, int x1, int y0, int y1) {
   int sum = 0;
+  int common = 0;
   for (int y = y0; y < y1; ++y) {
     const int row = y * layout.columns();
-    for (int x = x0; x < x1; ++x) sum += std::abs(cells[row + x] - reference[row + x]);
+    for (int x = x0; x < x1; ++x) {
+      const int difference = cells[row + x] - reference[row + x];
+      sum += std::abs(difference);
+      common += difference;
+    }
   }
-  return static_cast<float>(sum) / static_cast<float>((x1 - x0) * (y1 - y0));
+  const auto count = static_cast<float>((x1 - x0) * (y1 - y0));
+  return static_cast<float>(sum) / count - std::min(shade, static_cast<float>(std::abs(common)) / count);
 }
 
 }  // namespace
 
 void patch_differences(const CellLayout &layout, std::span<const std::uint8_t> cells,
-                       std::span<const std::uint8_t> reference, std::span<float> out) {
+                       std::span<const std::uint8_t> reference, float shade, std::span<float> out) {
   const int half_x = (layout.cells_across + 1) / 2;
   const int half_y = (layout.cells_down + 1) / 2;
   for (int p = 0; p < layout.grid.count(); ++p) {
@@ -220,7 +227,7 @@ void patch_differences(const CellLayout &layout, std::span<const std::uint8_t> c
     float most = 0;
     for (int y = 0; y < layout.cells_down; y += half_y) {
       for (int x = 0; x < layout.cells_across; x += half_x) {
-        most = std::max(most, mean_difference(layout, cells.data(), reference.data(), x0 + x,
+        most = std::max(most, mean_difference(layout, cells.data(), reference.data(), shade, x0 + x,
                                               x0 + std::min(x + half_x, layout.cells_across), y0 + y,
                                               y0 + std::min(y + half_y, layout.cells_down)));
       }

@@ -91,9 +91,11 @@ class PatchStatistics {
   std::array<std::vector<std::uint8_t>, 3> luma_rows_;  // of an RGB frame: this row and the two above
 };
 
-// Per patch the mean of |cell - reference| in luma levels, taken over the patch's quarter that
-// differs most, so that something small in a large patch is not averaged away. `out` has one value per patch.
+// Per patch the mean of |cell - reference| in luma levels, taken over the patch's quarter that differs most,
+// so that something small in a large patch is not averaged away. What a quarter's cells have in common counts
+// only beyond `shade` levels: a soft shadow brightens or darkens them alike, a thing has edges. `out` has one
+// value per patch.
 void patch_differences(const CellLayout &layout, std::span<const std::uint8_t> cells,
-                       std::span<const std::uint8_t> reference, std::span<float> out);
+                       std::span<const std::uint8_t> reference, float shade, std::span<float> out);
 
 }  // namespace saccade

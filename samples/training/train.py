@@ -37,9 +37,9 @@ ROWS = {1: 32, 2: 32, 3: 28, 4: 24}
 # How often the encoder stays as it is, by frames: what happened between pictures is for the decoder to find out,
 # and without the way back a picture costs a third.
 FROZEN_SHARE = {1: 0.4, 2: 0.8, 3: 0.8, 4: 0.8}
-# What such pictures were encoded to is kept, and asked about again: the projection and the decoder learn from many
+# What such pictures were encoded to is kept for a while, and asked about again: projection and decoder learn from many
 # questions at a tenth of a step's cost.
-REPLAY_FROM, REPLAY_KEPT = 8, 160
+REPLAY_FROM, REPLAY_KEPT = 8, 48
 WARMUP_STEPS, FLOOR_RATE = 40, 1e-5
 # How often a step is what; the rest is one frame, question after it.
 PRACTICE_WINDOW = 12   # patches a side
@@ -47,7 +47,7 @@ TILED_SHARE = 0.10
 # These leave out scenery, which nearly halves the encoder's work and teaches the model to bear the loss of tokens.
 THIN_TOKENS, THIN_SHARE = (19, 23), 0.6
 # Reading lessons: only small print is asked about, and only its tokens and a few others are encoded.
-READING_SHARE, READING_TOKENS = 0.2, (8, 12)
+READING_SHARE, READING_TOKENS = 0.3, (8, 12)
 FRAMES, FRAMES_SHARE = (1, 2, 3, 4), (0.55, 0.12, 0.12, 0.21)
 BEFORE_SHARE, DESCRIBE_SHARE = 0.35, 0.3
 LABEL_WEIGHT = 0.3

@@ -110,8 +110,13 @@ TEST(PatchDifferences, TheQuarterThatDiffersMostCounts) {
   auto after = before;
   for (const int i : {0, 1, 4, 5}) after[static_cast<std::size_t>(i)] = 120;
   float difference = 0;
-  patch_differences(layout, after, before, {&difference, 1});
+  patch_differences(layout, after, before, 0, {&difference, 1});
   EXPECT_FLOAT_EQ(difference, 20);
+  patch_differences(layout, after, before, 8, {&difference, 1});
+  EXPECT_FLOAT_EQ(difference, 12);  // 8 of what the quarter has in common may be shade
+  after[0] = after[5] = 80;
+  patch_differences(layout, after, before, 8, {&difference, 1});
+  EXPECT_FLOAT_EQ(difference, 20);  // an edge is none
 }
 
 // If it fails, hashes of equal pictures differ, or those of different pictures do not.
