@@ -20,6 +20,12 @@ constexpr double kPeriodTolerance = 0.02;
 // What "no bound" means once downstream cannot keep up, in frames per second: a usual camera's rate.
 constexpr double kUnboundedRate = 30;
 
+// The share of a minute's budget that may be spent at once.
+constexpr double kBurstShare = 0.1;
+
+// By how much more a frame must differ when the budget is about to run out.
+constexpr double kStrictest = 4;
+
 Duration period_of(double rate) { return from_seconds(1.0 / rate); }
 
 Duration with_tolerance(Duration period) {
@@ -49,6 +55,7 @@ const char *to_string(SamplingReason reason) {
     case SamplingReason::duplicate: return "duplicate";
     case SamplingReason::skipped: return "skipped";
     case SamplingReason::overloaded: return "overloaded";
+    case SamplingReason::over_budget: return "over-budget";
   }
   return "unknown";
 }
@@ -92,8 +99,29 @@ bool FrameSampler::differs(const Thumbnail &now) const {
   std::nth_element(sorted.begin(), middle, sorted.end());
   const int limit = static_cast<int>(std::lround(2 * settings_.threshold));
   const int flicker = std::clamp(*middle, -limit, limit);
+  const double threshold = settings_.threshold * strictness();
   return std::any_of(offsets.begin(), offsets.end(),
-                     [&](int offset) { return std::abs(offset - flicker) >= settings_.threshold; });
+                     [&](int offset) { return std::abs(offset - flicker) >= threshold; });
+}
+
+double FrameSampler::most_allowance() const { return std::max(1.0, settings_.budget * kBurstShare); }
+
+void FrameSampler::earn(std::optional<StreamTime> pts) {
+  const double minutes = pts && last_seen_ ? std::max(0.0, to_seconds(*pts - *last_seen_)) / 60 : 0;
+  allowance_ = std::min(most_allowance(), allowance_ + minutes * settings_.budget);
+}
+
+// Whether the budget pays for one more frame.
+bool FrameSampler::spend() {
+  if (settings_.budget <= 0) return true;
+  if (allowance_ < 1) return false;
+  allowance_ -= 1;
+  return true;
+}
+
+double FrameSampler::strictness() const {
+  if (settings_.budget <= 0) return 1;
+  return kStrictest - (kStrictest - 1) * allowance_ / most_allowance();
 }
 
 SamplingReason FrameSampler::judge_uniform(StreamTime pts) {
@@ -122,7 +150,8 @@ SamplingReason FrameSampler::judge_adaptive(const Frame &luma, std::optional<Str
   }
   Thumbnail now;
   sample_thumbnail(luma, kColumns, kRows, now);
-  const bool new_hash = hash_distance(difference_hash(now, kColumns, kRows), kept_hash_) >= kHashChanged;
+  const int changed_bits = hash_distance(difference_hash(now, kColumns, kRows), kept_hash_);
+  const bool new_hash = changed_bits >= kHashChanged * strictness();
   if (new_hash || differs(now)) return pts ? SamplingReason::changed : SamplingReason::no_time;
   const bool silent = pts && last_kept_ && settings_.min_rate > 0 &&
                       *pts - *last_kept_ >= with_tolerance(period_of(settings_.min_rate));
@@ -141,13 +170,19 @@ SamplingReason FrameSampler::judge(const Frame &luma, std::optional<StreamTime> 
 }
 
 SamplingDecision FrameSampler::decide(const Frame &luma, std::optional<StreamTime> pts) {
-  const auto reason = judge(luma, pts);
-  const bool keep = is_kept(reason);
+  earn(pts);
+  auto reason = judge(luma, pts);
   if (reason == SamplingReason::first || reason == SamplingReason::time_jump) {
+    allowance_ = most_allowance();
+    spend();
     seen_ = 0;
     last_kept_.reset();
     if (const double rate = unhindered_rate(); pts && rate > 0) next_turn_ = *pts + period_of(rate * factor_);
   }
+  const bool has_turn = reason == SamplingReason::scheduled || reason == SamplingReason::changed ||
+                        reason == SamplingReason::heartbeat;
+  if (has_turn && !spend()) reason = SamplingReason::over_budget;
+  const bool keep = is_kept(reason);
   started_ = true;
   width_ = luma.width;
   height_ = luma.height;

@@ -26,12 +26,13 @@ enum class SamplingReason {
   no_time,    // it has no pts, so no rate can be kept: only the picture decides
   time_jump,  // its pts went backwards; the schedule starts anew
   // dropped
-  too_soon,    // max_rate allows no frame yet
-  duplicate,   // hardly differs from the frame kept last
-  skipped,     // between two turns (uniform, every)
-  overloaded,  // max_rate would allow it, but downstream cannot keep up
+  too_soon,     // max_rate allows no frame yet
+  duplicate,    // hardly differs from the frame kept last
+  skipped,      // between two turns (uniform, every)
+  overloaded,   // max_rate would allow it, but downstream cannot keep up
+  over_budget,  // the minute's budget is spent
 };
-inline constexpr int kSamplingReasons = 10;
+inline constexpr int kSamplingReasons = 11;
 
 const char *to_string(SamplingMode mode);
 const char *to_string(SamplingReason reason);
@@ -43,6 +44,10 @@ struct FrameSamplerSettings {
   double min_rate = 0.2;  // frames per second of stream time in adaptive mode; 0 = no heartbeat
   int every = 1;          // in mode every: keep the 1st, the (1 + every)th, …
   double threshold = 5;   // luma levels by which one of the thumbnail's cells must differ
+  // Frames per minute of stream time on the average, in any mode; 0 = no bound. A tenth of a minute's may be
+  // spent at once. In adaptive mode the threshold rises, up to fourfold, as the budget runs out, so that it
+  // goes to what changes most.
+  double budget = 0;
 };
 
 struct SamplingDecision {
@@ -82,6 +87,10 @@ class FrameSampler {
   SamplingReason judge_every();
   SamplingReason judge_adaptive(const Frame &luma, std::optional<StreamTime> pts);
   bool differs(const Thumbnail &now) const;
+  double most_allowance() const;
+  void earn(std::optional<StreamTime> pts);
+  bool spend();
+  double strictness() const;       // what the threshold is multiplied with
   double unhindered_rate() const;  // frames per second; 0 = no bound
 
   FrameSamplerSettings settings_;
@@ -93,6 +102,7 @@ class FrameSampler {
   std::optional<StreamTime> last_seen_;
   std::optional<StreamTime> last_kept_;
   StreamTime next_turn_{};  // of mode uniform
+  double allowance_ = 0;    // frames that the budget still pays for
   Thumbnail kept_thumbnail_{};
   std::uint64_t kept_hash_ = 0;
   std::array<std::uint64_t, kSamplingReasons> counts_{};

@@ -28,7 +28,16 @@ static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
     "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)));
 
-enum { PROP_0, PROP_MODE, PROP_MAX_RATE, PROP_MIN_RATE, PROP_EVERY, PROP_THRESHOLD, PROP_STATISTICS };
+enum {
+  PROP_0,
+  PROP_MODE,
+  PROP_MAX_RATE,
+  PROP_MIN_RATE,
+  PROP_EVERY,
+  PROP_THRESHOLD,
+  PROP_BUDGET,
+  PROP_STATISTICS
+};
 
 static constexpr auto kDefaultMode = saccade::SamplingMode::adaptive;
 static constexpr double kDefaultMaxRate = 5;
@@ -120,6 +129,13 @@ static void gst_frame_sampler_class_init(GstFrameSamplerClass *klass) {
                           "Luma levels (0-255) by which a cell of the 32x18 thumbnail must differ (adaptive)",
                           0, 255, kDefaultThreshold, playing));
   g_object_class_install_property(
+      object_class, PROP_BUDGET,
+      g_param_spec_double(
+          "budget", "Budget",
+          "Frames kept per minute of stream time on the average at most; the threshold rises as it "
+          "runs out (adaptive); 0 = no bound",
+          0, 60000, 0, playing));
+  g_object_class_install_property(
       object_class, PROP_STATISTICS,
       g_param_spec_boxed(
           "statistics", "Statistics",
@@ -164,6 +180,7 @@ static void gst_frame_sampler_set_property(GObject *object, guint id, const GVal
     case PROP_MIN_RATE: settings.min_rate = g_value_get_double(value); break;
     case PROP_EVERY: settings.every = g_value_get_int(value); break;
     case PROP_THRESHOLD: settings.threshold = g_value_get_double(value); break;
+    case PROP_BUDGET: settings.budget = g_value_get_double(value); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
   }
   priv->sampler.configure(settings);
@@ -193,6 +210,7 @@ static void gst_frame_sampler_get_property(GObject *object, guint id, GValue *va
     case PROP_MIN_RATE: g_value_set_double(value, settings.min_rate); break;
     case PROP_EVERY: g_value_set_int(value, settings.every); break;
     case PROP_THRESHOLD: g_value_set_double(value, settings.threshold); break;
+    case PROP_BUDGET: g_value_set_double(value, settings.budget); break;
     case PROP_STATISTICS: g_value_take_boxed(value, gst_frame_sampler_statistics(priv->sampler)); break;
     default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
   }

@@ -77,6 +77,32 @@ TEST(FrameSampler, AdaptiveSeesSlowDriftBecauseItComparesWithTheFrameKeptLast) {
   EXPECT_LE(sampler.count(SamplingReason::changed), 15U);
 }
 
+// If it fails, a busy street costs many times what its owner wanted to spend.
+TEST(FrameSampler, TheBudgetIsKeptInEveryMode) {
+  for (const auto mode : {SamplingMode::adaptive, SamplingMode::uniform, SamplingMode::every}) {
+    FrameSampler sampler({.mode = mode, .max_rate = 0, .budget = 20});
+    for (int i = 0; i < 6000; ++i) sampler.decide(Picture(64, 36, i % 2 ? 40 : 200).frame(), ms(i * 100));
+    EXPECT_GE(sampler.kept(), 195U) << to_string(mode);
+    EXPECT_LE(sampler.kept(), 203U) << to_string(mode);
+    EXPECT_GT(sampler.count(SamplingReason::over_budget), 2000U) << to_string(mode);
+  }
+}
+
+// If it fails, the budget goes to leaves in the wind, and nothing is left when somebody comes.
+TEST(FrameSampler, TheBudgetGoesToWhatChangesMost) {
+  FrameSampler sampler({.max_rate = 0, .min_rate = 0, .budget = 60});
+  int seen = 0;
+  for (int i = 0; i < 1200; ++i) {
+    auto picture = street();
+    picture.fill(8, 8, 8, 8, 100 + (i % 2 ? 9 : 0));       // a leaf
+    if (i % 100 >= 50) picture.fill(30, 10, 12, 20, 250);  // somebody, for five seconds
+    const auto decision = sampler.decide(picture.frame(), ms(i * 100));
+    seen += i % 100 == 50 && decision.keep;
+  }
+  EXPECT_EQ(seen, 12) << "at the very frame, each time";
+  EXPECT_LE(sampler.kept(), 130U);
+}
+
 // If it fails, a lamp's flicker or the sensor's noise keeps every frame.
 TEST(FrameSampler, AdaptiveIgnoresFlickerAndNoise) {
   FrameSampler sampler({.max_rate = 0, .min_rate = 0});
