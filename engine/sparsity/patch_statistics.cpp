@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/vectorised.h"
 #include "sparsity/difference_hash.h"
 
 namespace saccade {
@@ -36,6 +37,57 @@ Status check(const Frame &frame, PatchGrid wanted) {
                                               std::to_string(frame.pixels.size())};
   }
   return {};
+}
+
+// The inner loops run over whole rows of pixels, so that the compiler vectorises them.
+SACCADE_VECTORISED void add_pixels(const std::uint8_t *row, std::size_t width, std::uint16_t *sum,
+                                   std::uint32_t *squares, std::uint16_t *gradient) {
+  for (std::size_t x = 0; x < width; ++x) {
+    const std::uint16_t v = row[x];
+    sum[x] = static_cast<std::uint16_t>(sum[x] + v);
+    squares[x] += static_cast<std::uint32_t>(v) * v;
+  }
+  for (std::size_t x = 0; x + 1 < width; ++x) {
+    gradient[x] = static_cast<std::uint16_t>(gradient[x] + std::abs(row[x + 1] - row[x]));
+  }
+}
+
+SACCADE_VECTORISED void add_gradient_down(const std::uint8_t *row, const std::uint8_t *above,
+                                          std::size_t width, std::uint16_t *gradient) {
+  for (std::size_t x = 0; x < width; ++x) {
+    gradient[x] = static_cast<std::uint16_t>(gradient[x] + std::abs(row[x] - above[x]));
+  }
+}
+
+struct ColumnSums {
+  std::uint64_t squares = 0;
+  std::uint32_t gradient = 0;
+};
+
+SACCADE_VECTORISED ColumnSums sum_columns(const std::uint32_t *squares, const std::uint16_t *gradient,
+                                          std::size_t count) {
+  ColumnSums sums;
+  for (std::size_t x = 0; x < count; ++x) {
+    sums.squares += squares[x];
+    sums.gradient += gradient[x];
+  }
+  return sums;
+}
+
+struct LaplacianSums {
+  std::int32_t sum = 0;  // of up to two million pixels of at most 1020
+  std::uint64_t squares = 0;
+};
+
+SACCADE_VECTORISED LaplacianSums laplacian_of(const std::uint8_t *above, const std::uint8_t *row,
+                                              const std::uint8_t *below, std::size_t width) {
+  LaplacianSums sums;
+  for (std::size_t x = 1; x + 1 < width; ++x) {
+    const std::int32_t value = 4 * row[x] - row[x - 1] - row[x + 1] - above[x] - below[x];
+    sums.sum += value;
+    sums.squares += static_cast<std::uint32_t>(value * value);
+  }
+  return sums;
 }
 
 }  // namespace
@@ -81,54 +133,49 @@ const std::uint8_t *PatchStatistics::luma_row(const Frame &frame, int y) {
   return luma.data();
 }
 
-// The inner loops run over whole rows of pixels, so that the compiler vectorises them.
 void PatchStatistics::add_row(const std::uint8_t *row, const std::uint8_t *above) {
   const auto w = static_cast<std::size_t>(width_);
-  auto *sum = column_sum_.data();
-  auto *squares = column_squares_.data();
-  auto *gradient = column_gradient_.data();
-  for (std::size_t x = 0; x < w; ++x) {
-    const std::uint16_t v = row[x];
-    sum[x] = static_cast<std::uint16_t>(sum[x] + v);
-    squares[x] += static_cast<std::uint32_t>(v) * v;
-  }
-  for (std::size_t x = 0; x + 1 < w; ++x) {
-    gradient[x] = static_cast<std::uint16_t>(gradient[x] + std::abs(row[x + 1] - row[x]));
-  }
-  if (!above) return;
-  for (std::size_t x = 0; x < w; ++x) {
-    gradient[x] = static_cast<std::uint16_t>(gradient[x] + std::abs(row[x] - above[x]));
-  }
+  add_pixels(row, w, column_sum_.data(), column_squares_.data(), column_gradient_.data());
+  if (above) add_gradient_down(row, above, w, column_gradient_.data());
 }
 
-void PatchStatistics::fold_columns(int cell_row) {
-  const int columns = layout_.columns();
-  auto *patch = &patches_[static_cast<std::size_t>(cell_row / layout_.cells_down * layout_.grid.columns)];
-  for (int c = 0; c < columns; ++c) {
+PatchSums *PatchStatistics::patches_of_row(int cell_row) {
+  return &patches_[static_cast<std::size_t>(cell_row / layout_.cells_down * layout_.grid.columns)];
+}
+
+// ΣY of each pixel column goes to its cell and its patch.
+void PatchStatistics::fold_sums(int cell_row) {
+  auto *patch = patches_of_row(cell_row);
+  for (int c = 0; c < layout_.columns(); ++c) {
     const auto cell = static_cast<std::size_t>(c);
     std::uint32_t sum = 0;
-    std::uint64_t squares = 0;
-    std::uint32_t gradient = 0;
-    for (int i = cell_start_[cell]; i < cell_start_[cell + 1]; ++i) {
-      const auto x = static_cast<std::size_t>(i);
-      sum += column_sum_[x];
-      squares += column_squares_[x];
-      gradient += column_gradient_[x];
-    }
+    for (int x = cell_start_[cell]; x < cell_start_[cell + 1]; ++x)
+      sum += column_sum_[static_cast<std::size_t>(x)];
     cell_sum_[cell] += sum;
-    auto &into = patch[c / layout_.cells_across];
-    into.sum += sum;
-    into.sum_squares += squares;
-    into.gradient += gradient;
+    patch[c / layout_.cells_across].sum += sum;
   }
   std::fill(column_sum_.begin(), column_sum_.end(), std::uint16_t{0});
+}
+
+// The other sums go to patches only: as seldom as 16 bits allow.
+void PatchStatistics::fold_squares_and_gradients(int cell_row) {
+  auto *patch = patches_of_row(cell_row);
+  for (int p = 0; p < layout_.grid.columns; ++p) {
+    const auto first = cell_start_[static_cast<std::size_t>(p * layout_.cells_across)];
+    const auto last = cell_start_[static_cast<std::size_t>((p + 1) * layout_.cells_across)];
+    const auto sums = sum_columns(&column_squares_[static_cast<std::size_t>(first)],
+                                  &column_gradient_[static_cast<std::size_t>(first)],
+                                  static_cast<std::size_t>(last - first));
+    patch[p].sum_squares += sums.squares;
+    patch[p].gradient += sums.gradient;
+  }
   std::fill(column_squares_.begin(), column_squares_.end(), 0U);
   std::fill(column_gradient_.begin(), column_gradient_.end(), std::uint16_t{0});
 }
 
 void PatchStatistics::finish_cell_row(int cell_row, int pixel_rows) {
   const int columns = layout_.columns();
-  auto *patch = &patches_[static_cast<std::size_t>(cell_row / layout_.cells_down * layout_.grid.columns)];
+  auto *patch = patches_of_row(cell_row);
   auto *out = &cells_[static_cast<std::size_t>(cell_row) * static_cast<std::size_t>(columns)];
   for (int c = 0; c < columns; ++c) {
     const auto cell = static_cast<std::size_t>(c);
@@ -145,16 +192,11 @@ void PatchStatistics::sample_row(const std::uint8_t *row) {
 
 void PatchStatistics::add_laplacian(const std::uint8_t *above, const std::uint8_t *row,
                                     const std::uint8_t *below) {
-  std::int64_t sum = 0;
-  std::int64_t squares = 0;
-  for (int x = 1; x + 1 < width_; ++x) {
-    const int value = 4 * row[x] - row[x - 1] - row[x + 1] - above[x] - below[x];
-    sum += value;
-    squares += value * value;
-  }
-  laplacian_sum_ += sum;
-  laplacian_squares_ += squares;
-  laplacian_count_ += std::max(0, width_ - 2);
+  if (width_ < 3) return;
+  const auto sums = laplacian_of(above, row, below, static_cast<std::size_t>(width_));
+  laplacian_sum_ += sums.sum;
+  laplacian_squares_ += static_cast<std::int64_t>(sums.squares);
+  laplacian_count_ += width_ - 2;
 }
 
 Status PatchStatistics::measure(const Frame &frame, PatchGrid wanted) {
@@ -169,6 +211,7 @@ Status PatchStatistics::measure(const Frame &frame, PatchGrid wanted) {
 
   const std::uint8_t *above = nullptr;
   const std::uint8_t *two_above = nullptr;
+  int rows_to_fold = 0;
   for (int cell_row = 0; cell_row < layout_.rows(); ++cell_row) {
     const int first = cell_edge(cell_row, layout_.rows(), height_);
     const int last = cell_edge(cell_row + 1, layout_.rows(), height_);
@@ -179,10 +222,18 @@ Status PatchStatistics::measure(const Frame &frame, PatchGrid wanted) {
       if (two_above && y % kSampleStep == 2) add_laplacian(two_above, above, row);
       two_above = above;
       above = row;
-      if ((y - first + 1) % kRowsBeforeFold == 0) fold_columns(cell_row);
+      if ((y - first + 1) % kRowsBeforeFold == 0) fold_sums(cell_row);
+      if (++rows_to_fold == kRowsBeforeFold) {
+        fold_squares_and_gradients(cell_row);
+        rows_to_fold = 0;
+      }
     }
-    if ((last - first) % kRowsBeforeFold != 0) fold_columns(cell_row);
+    fold_sums(cell_row);
     finish_cell_row(cell_row, last - first);
+    if ((cell_row + 1) % layout_.cells_down == 0) {
+      fold_squares_and_gradients(cell_row);
+      rows_to_fold = 0;
+    }
   }
   hash_ = difference_hash(cells_, layout_.columns(), layout_.rows());
   return {};

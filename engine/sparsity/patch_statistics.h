@@ -66,7 +66,9 @@ class PatchStatistics {
   void lay_out(int width, int height, PatchGrid grid);
   const std::uint8_t *luma_row(const Frame &frame, int y);
   void add_row(const std::uint8_t *row, const std::uint8_t *above);
-  void fold_columns(int cell_row);
+  PatchSums *patches_of_row(int cell_row);
+  void fold_sums(int cell_row);
+  void fold_squares_and_gradients(int cell_row);
   void finish_cell_row(int cell_row, int pixel_rows);
   void sample_row(const std::uint8_t *row);
   void add_laplacian(const std::uint8_t *above, const std::uint8_t *row, const std::uint8_t *below);
@@ -82,7 +84,7 @@ class PatchStatistics {
   std::int64_t laplacian_squares_ = 0;
   std::int64_t laplacian_count_ = 0;
 
-  // Sums down each pixel column, folded into cells before 16 bits can overflow.
+  // Sums down each pixel column, folded into cells and patches before 16 bits can overflow.
   std::vector<std::uint16_t> column_sum_;
   std::vector<std::uint32_t> column_squares_;
   std::vector<std::uint16_t> column_gradient_;

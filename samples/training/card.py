@@ -210,7 +210,7 @@ def main():
         accuracy=accuracy_table(scores), agreement=agreement_text(scores), precision=scores["precision"], answers=scores["reliability"]["n"],
         ece=scores["reliability"]["ece"], reliability=reliability_table(scores["reliability"]),
         files=file_table(options.models, name), type=options.type, patches=c.grid ** 2,
-        parameters=sum(v.numel() for k, v in state["average"].items() if "label_head" not in k) / 1e6,
+        parameters=sum(v.numel() for k, v in state["average"].items() if "_head" not in k) / 1e6,
         config=", ".join("%s %s" % (k, v) for k, v in sorted(state.get("options", {}).items())), steps=state["step"],
         minutes=state["elapsed"] / 60, on=", on " + state["device"] if "device" in state else "",
         rows=" / ".join(str(train.ROWS[f]) for f in train.FRAMES), train_first=SPLITS["train"].start,

@@ -37,7 +37,7 @@ def inherit(model, state, tokens, labels):
         for name, weight in own.items():
             if name == "text.embed.weight":
                 _by_name(weight, old[name], tokens, state["tokens"])
-            elif name.startswith("vision.label_head."):
+            elif name.startswith(("vision.label_head.", "vision.token_head.")) and name in old:
                 _by_name(weight, old[name], labels, state["labels"])
             elif name == "vision.position" and weight.shape != old[name].shape:
                 weight.copy_(_positions(old[name], model.c.grid))

@@ -96,7 +96,8 @@ class Vision(nn.Module):
         self.layers = nn.ModuleList(VisionLayer(c) for _ in range(c.vision_layers))
         self.post = nn.LayerNorm(c.width, eps=1e-6)
         self.project = nn.Linear(c.width * c.shuffle ** 2, c.width, bias=False)
-        self.label_head = nn.Linear(c.width, c.labels)      # training only, not exported
+        self.label_head = nn.Linear(c.width, c.labels)      # of patches; training only, not exported
+        self.token_head = nn.Linear(c.width, c.labels)      # of tokens; likewise
 
     def _pixels(self, images):
         """uint8 batch x height x width x 3 (RGB) -> batch x patches x pixels, in -1 to 1."""

@@ -34,7 +34,7 @@ WATCH = tuple(k for k, q in QUESTIONS.items() if q.grade == "watch")
 # How often each kind is asked: counting and reading need the most practice.
 KIND_WEIGHT = {"people": 4.0, "people_left": 2.5, "people_right": 2.5, "anybody": 0.6, "car_colour": 0.9, "car_side": 0.7,
                "light": 0.8, "in_the_way": 0.7, "safe": 0.7, "path": 0.4, "crossing": 0.4, "day": 0.3, "car": 0.5,
-               "shade": 0.7, "sign": 2.4, "open": 1.6, "bus": 2.4, "arrow": 1.6}
+               "shade": 0.7, "sign": 2.4, "open": 1.6, "bus": 4.0, "arrow": 4.0}
 
 
 class Shape:
@@ -229,10 +229,11 @@ def make_scored(tokenizer, shape, seeds, frames=1, layout="after", kinds=None, *
 
 def make_practice(tokenizer, shape, seeds, window):
     """Pictures full of boards with their patch labels, cut to window x window patches ->
-    images, labels, the windows' first row and column."""
+    images, labels token by token, the windows' first row and column."""
     images = np.empty((len(seeds), window * shape.patch, window * shape.patch, 3), np.uint8)
     labels = np.empty((len(seeds), window ** 2, len(CLASSES)), np.uint8)
-    corner = np.random.default_rng((seeds[0], 3)).integers(0, shape.patches - window + 1, 2)
+    whole = (shape.patches - window) // shape.shuffle   # a window begins where a token does
+    corner = np.random.default_rng((seeds[0], 3)).integers(0, whole + 1, 2) * shape.shuffle
     y, x = corner * shape.patch
     for k, seed in enumerate(seeds):
         rng = np.random.default_rng((seed, 1))
@@ -241,7 +242,8 @@ def make_practice(tokenizer, shape, seeds, window):
             add_reading_practice(rng, scene, corner[1] / shape.patches, corner[0] / shape.patches, window / shape.patches)
         images[k] = render(scene, shape, rng)[y:y + window * shape.patch, x:x + window * shape.patch]
         grid = patch_labels(scene, shape.patches)
-        labels[k] = grid[corner[0]:corner[0] + window, corner[1]:corner[1] + window].reshape(window ** 2, -1)
+        cut = grid[corner[0]:corner[0] + window, corner[1]:corner[1] + window].reshape(window ** 2, -1)
+        labels[k] = cut[patches_of(window, shape.shuffle).numpy().reshape(-1)]
     return images, labels, corner
 
 

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 
 from inherit import inherit
 from judge import encode, read, score
-from model import PRESETS, Config, StreetModel
+from model import PRESETS, Config, StreetModel, patches_of
 from samples import (BUS_LINES, CLASSES, HOURS, READING, SPLITS, STILL, WATCH, WORDS, Shape, ask, make_pictures, make_practice,
                      make_scored, small_print, vocabulary_texts)
 
@@ -47,10 +47,11 @@ TILED_SHARE = 0.10
 # These leave out scenery, which nearly halves the encoder's work and teaches the model to bear the loss of tokens.
 THIN_TOKENS, THIN_SHARE = (19, 23), 0.6
 # Reading lessons: only small print is asked about, and only its tokens and a few others are encoded.
-READING_SHARE, READING_TOKENS = 0.3, (8, 12)
+READING_TOKENS = (8, 12)
 FRAMES, FRAMES_SHARE = (1, 2, 3, 4), (0.55, 0.12, 0.12, 0.21)
 BEFORE_SHARE, DESCRIBE_SHARE = 0.35, 0.3
 LABEL_WEIGHT = 0.3
+TOKEN_WEIGHT = 1.0   # of the labels of whole tokens, beside those of patches: what a patch knows must pass the projection
 FINE_WEIGHT = 3.0   # of labels that are small, and that counting and reading hang on
 WHICH_WEIGHT = 3.0
 EMA_DECAY = 0.995
@@ -132,7 +133,7 @@ class Course:
         rng = np.random.default_rng((77, step))   # the same for all workers: they take equally long
         if len(self.memory) >= REPLAY_FROM and rng.random() < self.options.replay:
             features, windows = self.memory[rng.integers(len(self.memory))]
-            return "replay", (features, self._ask(rng, windows, features, reading=rng.random() < READING_SHARE))
+            return "replay", (features, self._ask(rng, windows, features, reading=rng.random() < self.options.reading))
         practice = elapsed < self.options.practice_minutes * 60 or rng.random() < self.options.practice
         frames = 1 if practice else int(rng.choice(FRAMES, p=FRAMES_SHARE))
         share = max(1, ROWS[frames] // size)
@@ -140,7 +141,7 @@ class Course:
         seeds = range(first, first + share)
         if practice:
             return "practice", make_practice(self.tokenizer, self.shape, seeds, min(PRACTICE_WINDOW, self.shape.patches))
-        reading, thin, frozen = rng.random(3) < (READING_SHARE, THIN_SHARE, FROZEN_SHARE[frames])
+        reading, thin, frozen = rng.random(3) < (self.options.reading, THIN_SHARE, FROZEN_SHARE[frames])
         few = int(rng.integers(*(READING_TOKENS if reading else THIN_TOKENS)))
         if reading:
             pictures = make_pictures(self.shape, seeds, 1, few, reading=True)
@@ -163,6 +164,13 @@ class Losses:
         self.groups = [[k for k, name in enumerate(CLASSES) if belongs(name)] for belongs in
                        (lambda n: n in WORDS + HOURS, lambda n: n in BUS_LINES, lambda n: n.startswith("arrow_"))]
         self.weights = torch.tensor([FINE_WEIGHT if name in ("head", "person") or small_print(name) else 1.0 for name in CLASSES]).to(device)
+
+    def _seen(self, model, features, labels):
+        """Loss of the labels of patches, and of tokens; features and labels: rows x patches x ..., token by token."""
+        rows, patches, classes = labels.shape
+        of_tokens = labels.reshape(rows, -1, model.c.shuffle ** 2, classes).max(2)
+        return self.labels(model.vision.label_head(features), labels) \
+            + TOKEN_WEIGHT * self.labels(model.vision.token_head(model.vision.tokens(features)), of_tokens)
 
     def labels(self, logits, labels):
         logits, seen = logits.float(), torch.from_numpy(labels).to(self.device).float()
@@ -187,13 +195,15 @@ class Losses:
         return {name: loss.item() for name, loss in losses.items()}
 
     def _practice(self, model, images, labels, corner, _):
+        window = images.shape[1] // model.c.patch
         features = model.vision.features(torch.from_numpy(images).to(self.device), corner)
-        return {"practice": self.labels(model.vision.label_head(features), labels)}
+        by_token = features[:, patches_of(window, model.c.shuffle).flatten().to(self.device)]
+        return {"practice": self._seen(model, by_token, labels)}
 
     def _questions(self, model, pictures, asked, _):
         features = encode(model, pictures, self.device)
         return {"text": self._text(model, features, asked),
-                "label": self.labels(model.vision.label_head(features[:, -1]), pictures.labels)}
+                "label": self._seen(model, features[:, -1], pictures.labels)}
 
     def _decoder(self, model, pictures, asked, memory):
         """The encoder stays as it is; what it made of the pictures is remembered."""
@@ -329,6 +339,7 @@ def main():
     arguments.add_argument("--practice", type=float, default=0.15, help="share of the steps that practise reading patches only")
     arguments.add_argument("--practice-minutes", type=float, default=0, help="at first, nothing else for so long")
     arguments.add_argument("--replay", type=float, default=0.6, help="share of the steps that ask about remembered pictures")
+    arguments.add_argument("--reading", type=float, default=0.3, help="share of the questions' steps that are about small print only")
     arguments.add_argument("--out", default="build/training/edge")
     arguments.add_argument("--workers", type=int, choices=(1, 2, 4, 8), default=2, help="one core each; with a GPU use 1")
     options = arguments.parse_args()

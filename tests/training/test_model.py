@@ -160,7 +160,7 @@ class Training(unittest.TestCase):
         import argparse
         import train
         seen = []
-        options = argparse.Namespace(practice=0.3, practice_minutes=0, replay=0.5)
+        options = argparse.Namespace(practice=0.3, practice_minutes=0, replay=0.5, reading=0.3)
         course = train.Course(None, argparse.Namespace(patches=12, shuffle=2), options)
 
         def record(seeds):
