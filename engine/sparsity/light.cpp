@@ -60,8 +60,9 @@ Light LightCompensation::fit() {
     return static_cast<double>(median(scratch_));
   };
   const Light shift{1, median_difference(0, samples_.size())};
-  const double dark = samples_[third / 2].reference;
-  const double bright = samples_[samples_.size() - 1 - third / 2].reference;
+  const std::size_t sixth = third / 2;  // the middle of a third
+  const double dark = samples_[sixth].reference;
+  const double bright = samples_[samples_.size() - 1 - sixth].reference;
   if (third == 0 || bright - dark < kLeastSpan) return shift;
   const double dark_difference = median_difference(0, third);
   const double bright_difference = median_difference(samples_.size() - third, third);
@@ -99,7 +100,8 @@ std::span<const std::uint8_t> LightCompensation::apply(std::span<const std::uint
                                                        StreamTime pts) {
   draw_samples(cells, reference);
   const auto fitted = fit();
-  const double middle = samples_[samples_.size() / 2].reference;
+  const std::size_t half = samples_.size() / 2;
+  const double middle = samples_[half].reference;
   const double level = (fitted.gain - 1) * middle + fitted.offset;
   const double explained = inliers(fitted);
   const bool is_light =

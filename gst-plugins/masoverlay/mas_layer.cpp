@@ -44,7 +44,9 @@ class Patches {
         down_(static_cast<double>(height) / grid.rows) {}
 
   Box box(int patch) const {
-    return {patch % grid_.columns * across_, patch / grid_.columns * down_, across_, down_};
+    const int column = patch % grid_.columns;
+    const int row = patch / grid_.columns;
+    return {column * across_, row * down_, across_, down_};
   }
   Box centre(const TokenPosition &at) const { return {(at.x + 0.5) * across_, (at.y + 0.5) * down_, 0, 0}; }
   double smaller_side() const { return std::min(across_, down_); }

@@ -51,7 +51,7 @@ READING_TOKENS = (8, 12)
 FRAMES, FRAMES_SHARE = (1, 2, 3, 4), (0.55, 0.12, 0.12, 0.21)
 BEFORE_SHARE, DESCRIBE_SHARE = 0.35, 0.3
 LABEL_WEIGHT = 0.3
-TOKEN_WEIGHT = 1.0   # of the labels of whole tokens, beside those of patches: what a patch knows must pass the projection
+TOKEN_WEIGHT = 0.3   # of the labels of whole tokens, beside those of patches: what a patch knows must pass the projection
 FINE_WEIGHT = 3.0   # of labels that are small, and that counting and reading hang on
 WHICH_WEIGHT = 3.0
 EMA_DECAY = 0.995
@@ -169,8 +169,9 @@ class Losses:
         """Loss of the labels of patches, and of tokens; features and labels: rows x patches x ..., token by token."""
         rows, patches, classes = labels.shape
         of_tokens = labels.reshape(rows, -1, model.c.shuffle ** 2, classes).max(2)
-        return self.labels(model.vision.label_head(features), labels) \
-            + TOKEN_WEIGHT * self.labels(model.vision.token_head(model.vision.tokens(features)), of_tokens)
+        tokens = model.vision.tokens(features)
+        told = model.vision.token_head(F.layer_norm(tokens, tokens.shape[-1:]))   # as the decoder's first norm sees them
+        return self.labels(model.vision.label_head(features), labels) + TOKEN_WEIGHT * self.labels(told, of_tokens)
 
     def labels(self, logits, labels):
         logits, seen = logits.float(), torch.from_numpy(labels).to(self.device).float()
