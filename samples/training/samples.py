@@ -28,7 +28,7 @@ from window import random_window  # noqa: E402
 IGNORE = -100
 STILL = tuple(k for k, q in QUESTIONS.items() if q.grade != "watch")
 SHORT = tuple(k for k in STILL if k != "describe")
-READING = ("sign", "open", "bus", "arrow")
+READING = ("sign", "open", "bus", "arrow", "bus", "arrow")   # twice what is learned last
 SCENERY = ("night", "zebra", "shade")
 WATCH = tuple(k for k, q in QUESTIONS.items() if q.grade == "watch")
 # How often each kind is asked: counting and reading need the most practice.
