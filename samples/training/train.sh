@@ -3,7 +3,7 @@
 #   SACCADE_LLAMA_SOURCE=llama.cpp LLAMA_MTMD_CLI=llama-mtmd-cli sh samples/training/train.sh edge [minutes] [folder]
 #   SACCADE_LLAMA_SOURCE=llama.cpp LLAMA_MTMD_CLI=llama-mtmd-cli sh samples/training/train.sh cloud [minutes] [folder]
 # The cloud model starts from the edge model's weights, so edge comes first; a run takes both cores of a
-# two-core machine and about 3 GB of memory, or a GPU if PyTorch finds one.
+# two-core machine and about 6 GB of memory, or a GPU if PyTorch finds one.
 # Needs Debian's python3-torch, python3-numpy, python3-opencv and python3-matplotlib. With libopenblas0 scoring (full
 # precision) is quicker than with the reference BLAS; training runs in bf16 through oneDNN and does not mind.
 set -eu
@@ -16,7 +16,7 @@ python=${PYTHON:-/usr/bin/python3}
 
 case $model in
 edge) set -- --minutes "${2:-150}" --practice 0.08 ;;
-cloud) set -- --minutes "${2:-180}" --practice 0.25 --practice-minutes 30 --from "$runs/edge/checkpoint.pt" ;;
+cloud) set -- --minutes "${2:-180}" --practice 0.45 --practice-minutes 30 --replay 0.5 --from "$runs/edge/checkpoint.pt" ;;
 *) echo "train.sh: there is no model $model; say edge or cloud." >&2; exit 2 ;;
 esac
 mkdir -p "$out"
