@@ -173,7 +173,7 @@ SamplingDecision FrameSampler::decide(const Frame &luma, std::optional<StreamTim
   earn(pts);
   auto reason = judge(luma, pts);
   if (reason == SamplingReason::first || reason == SamplingReason::time_jump) {
-    allowance_ = most_allowance();
+    if (!started_) allowance_ = most_allowance();  // neither jumps in time nor new sizes fill it again
     spend();
     seen_ = 0;
     last_kept_.reset();

@@ -18,12 +18,6 @@ constexpr double kMostGain = 1.6;      // either way
 constexpr double kInlier = 4;          // luma levels: explained by the light
 constexpr double kLeastInliers = 0.5;  // share of the samples
 
-std::int16_t median(std::span<std::int16_t> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 }  // namespace
 
 void LightCompensation::forget() {
@@ -50,25 +44,44 @@ void LightCompensation::draw_samples(std::span<const std::uint8_t> cells,
   }
 }
 
-// What explains most: the line through the median differences of the darkest and of the brightest third, or
-// the median difference alone, which an object cannot mislead that lies before all that is dark.
-Light LightCompensation::fit() {
+// The line through the median differences of the darkest and of the brightest third.
+Light LightCompensation::line() {
   const std::size_t third = samples_.size() / 3;
-  const auto median_difference = [&](std::size_t first, std::size_t count) {
-    scratch_.clear();
-    for (std::size_t i = first; i < first + count; ++i) scratch_.push_back(samples_[i].difference);
-    return static_cast<double>(median(scratch_));
-  };
-  const Light shift{1, median_difference(0, samples_.size())};
   const std::size_t sixth = third / 2;  // the middle of a third
   const double dark = samples_[sixth].reference;
   const double bright = samples_[samples_.size() - 1 - sixth].reference;
-  if (third == 0 || bright - dark < kLeastSpan) return shift;
+  if (third == 0 || bright - dark < kLeastSpan) return {};
   const double dark_difference = median_difference(0, third);
-  const double bright_difference = median_difference(samples_.size() - third, third);
-  const double slope = (bright_difference - dark_difference) / (bright - dark);
-  const Light line{std::clamp(1 + slope, 1 / kMostGain, kMostGain), dark_difference - slope * dark};
-  return inliers(line) > inliers(shift) ? line : shift;
+  const double slope =
+      (median_difference(samples_.size() - third, third) - dark_difference) / (bright - dark);
+  return {std::clamp(1 + slope, 1 / kMostGain, kMostGain), dark_difference - slope * dark};
+}
+
+double LightCompensation::median_difference(std::size_t first, std::size_t count) {
+  scratch_.clear();
+  for (std::size_t i = first; i < first + count; ++i) scratch_.push_back(samples_[i].difference);
+  const auto middle = scratch_.begin() + static_cast<std::ptrdiff_t>(count / 2);
+  std::nth_element(scratch_.begin(), middle, scratch_.end());
+  return *middle;
+}
+
+double LightCompensation::level_of(Light light) const {
+  const std::size_t half = samples_.size() / 2;
+  return (light.gain - 1) * samples_[half].reference + light.offset;
+}
+
+// What explains most: a gain and an offset; an offset alone, which an object cannot mislead that lies before
+// all that is dark; or nothing.
+Light LightCompensation::fit() {
+  Light best;
+  double most = std::max(inliers(best), kLeastInliers);
+  for (const auto light : {Light{1, median_difference(0, samples_.size())}, line()}) {
+    const double explained = inliers(light);
+    if (explained <= most || std::abs(level_of(light)) > kMostLight) continue;
+    best = light;
+    most = explained;
+  }
+  return best;
 }
 
 // Share of the samples that this light explains.
@@ -99,15 +112,8 @@ std::span<const std::uint8_t> LightCompensation::apply(std::span<const std::uint
                                                        std::span<const std::uint8_t> reference,
                                                        StreamTime pts) {
   draw_samples(cells, reference);
-  const auto fitted = fit();
-  const std::size_t half = samples_.size() / 2;
-  const double middle = samples_[half].reference;
-  const double level = (fitted.gain - 1) * middle + fitted.offset;
-  const double explained = inliers(fitted);
-  const bool is_light =
-      std::abs(level) <= kMostLight && explained >= kLeastInliers && explained > inliers({});
-  light_ = is_light ? fitted : Light{};
-  level_ = is_light ? level : 0;
+  light_ = fit();
+  level_ = level_of(light_);
   follow(pts);
 
   std::array<std::uint8_t, 256> back;

@@ -1,6 +1,7 @@
 // What of a picture's difference is only the light: exposure, gain, flicker, a cloud before the sun.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -13,8 +14,6 @@ namespace saccade {
 struct Light {
   double gain = 1;
   double offset = 0;
-
-  bool operator==(const Light &) const = default;
 };
 
 // Brings a frame's cells back to the light of the reference that they are compared with, so that a camera's
@@ -37,7 +36,6 @@ class LightCompensation {
   // There is nothing to compare with: the cells as they are.
   std::span<const std::uint8_t> pass(std::span<const std::uint8_t> cells, StreamTime pts);
 
-  Light light() const { return light_; }  // of the last frame, against the reference
   double lasting() const {
     return lasting_;
   }               // signed luma levels by which the light has been changed for seconds
@@ -51,6 +49,9 @@ class LightCompensation {
   };
 
   void draw_samples(std::span<const std::uint8_t> cells, std::span<const std::uint8_t> reference);
+  Light line();
+  double median_difference(std::size_t first, std::size_t count);
+  double level_of(Light light) const;
   Light fit();
   double inliers(Light light) const;
   void follow(StreamTime pts);

@@ -1,6 +1,7 @@
 // What tests of single elements share: owners for GStreamer's objects, the shipped model, a dam.
 #pragma once
 
+#include <gst/check/gstharness.h>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
@@ -20,6 +21,11 @@ struct ObjectUnref {
 using ElementPtr = std::unique_ptr<GstElement, ObjectUnref>;
 using BusPtr = std::unique_ptr<GstBus, ObjectUnref>;
 using PadPtr = std::unique_ptr<GstPad, ObjectUnref>;
+
+struct HarnessTeardown {
+  void operator()(GstHarness *harness) const { gst_harness_teardown(harness); }
+};
+using Harness = std::unique_ptr<GstHarness, HarnessTeardown>;
 
 struct MessageUnref {
   void operator()(GstMessage *message) const { gst_message_unref(message); }

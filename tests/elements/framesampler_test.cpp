@@ -9,16 +9,12 @@
 
 #include "common/events.h"
 #include "common/metas.h"
+#include "element_testing.h"
 
 namespace saccade::gst {
 namespace {
 
 constexpr const char *kCaps = "video/x-raw,format=GRAY8,width=64,height=36,framerate=10/1";
-
-struct HarnessTeardown {
-  void operator()(GstHarness *harness) const { gst_harness_teardown(harness); }
-};
-using Harness = std::unique_ptr<GstHarness, HarnessTeardown>;
 
 Harness sampler(const char *launch = "framesampler", const char *caps = kCaps) {
   Harness harness(gst_harness_new_parse(launch));

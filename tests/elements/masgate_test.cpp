@@ -15,6 +15,7 @@
 #include "common/events.h"
 #include "common/metas.h"
 #include "common/pointers.h"
+#include "element_testing.h"
 
 namespace saccade::gst {
 namespace {
@@ -22,11 +23,6 @@ namespace {
 constexpr const char *kCaps = "video/x-raw,format=GRAY8,width=64,height=64,framerate=10/1";
 constexpr const char *kSoundCaps = "audio/x-raw,format=F32LE,rate=16000,channels=1,layout=interleaved";
 constexpr GstClockTime kFrame = 100 * GST_MSECOND;
-
-struct HarnessTeardown {
-  void operator()(GstHarness *harness) const { gst_harness_teardown(harness); }
-};
-using Harness = std::unique_ptr<GstHarness, HarnessTeardown>;
 
 Harness gate(const char *launch = "masgate", const char *caps = kCaps) {
   Harness harness(gst_harness_new_parse(launch));

@@ -14,11 +14,6 @@
 namespace saccade::gst {
 namespace {
 
-struct HarnessTeardown {
-  void operator()(GstHarness *harness) const { gst_harness_teardown(harness); }
-};
-using Harness = std::unique_ptr<GstHarness, HarnessTeardown>;
-
 constexpr int kWidth = 320;
 constexpr int kHeight = 180;
 constexpr guint8 kGrey = 100;

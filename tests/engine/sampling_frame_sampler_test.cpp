@@ -88,6 +88,16 @@ TEST(FrameSampler, TheBudgetIsKeptInEveryMode) {
   }
 }
 
+// If it fails, a camera whose clock jumps or whose size changes spends without end.
+TEST(FrameSampler, AJumpInTimeDoesNotFillTheBudget) {
+  FrameSampler sampler({.mode = SamplingMode::uniform, .max_rate = 0, .budget = 60});
+  for (int i = 0; i < 200; ++i) {
+    sampler.decide(street().frame(), ms(i * 100 + (i % 50 == 49 ? -150 : 0)));
+  }
+  EXPECT_GT(sampler.count(SamplingReason::time_jump), 2U);
+  EXPECT_LE(sampler.kept(), 32U);  // 20 s at one a second, six at the start, and the jumps themselves
+}
+
 // If it fails, the budget goes to leaves in the wind, and nothing is left when somebody comes.
 TEST(FrameSampler, TheBudgetGoesToWhatChangesMost) {
   FrameSampler sampler({.max_rate = 0, .min_rate = 0, .budget = 60});

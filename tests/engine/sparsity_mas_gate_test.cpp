@@ -141,6 +141,28 @@ TEST(MasGate, LightThatStaysChangedIsEncodedOnce) {
   EXPECT_EQ(needed, 1);
 }
 
+// If it fails, leaves in the wind cost an encode a frame for ever; or nobody who stands before them is seen.
+TEST(MasGate, WhatWaversStopsCounting) {
+  Gate g;
+  const auto tree = [](int i) {
+    return Picture(128, 128).stripes(16, 60, 180).fill(32, 32, 16, 16, 100 + i % 2 * 12);
+  };
+  int late = 0;
+  for (int i = 0; i < 150; ++i) late += g.look_and_encode(tree(i)).needed && i >= 100;
+  EXPECT_LE(late, 2);
+  EXPECT_TRUE(g.look(tree(0).fill(32, 32, 16, 16, 220)).needed);
+}
+
+// If it fails, on a fine grid everybody's soft shadow is encoded with him; or nobody faint is.
+TEST(MasGate, ASoftShadowIsNoChangeOnAFineGrid) {
+  const auto wall = [] { return Picture(256, 256, 100); };
+  for (const auto &[step, seen] : {std::pair{9, false}, {24, true}}) {
+    Gate g(grid(16, 16));
+    g.look_and_encode(wall());
+    EXPECT_EQ(g.look_and_encode(wall().fill(64, 64, 64, 64, 100 - step)).needed, seen) << step;
+  }
+}
+
 // If it fails, a codec's speck on a wall costs an answer; or a small lamp that came on gets none.
 TEST(MasGate, ALonelyPatchMustChangeMore) {
   const auto wall = [](int lumas) { return Picture(256, 256, 100).fill(64, 64, 16, 16, 100 + lumas); };

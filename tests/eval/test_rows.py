@@ -5,6 +5,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
+import time
 import unittest
 
 from evaluation import EVAL, answer, question, truth_of
@@ -13,6 +15,7 @@ import configurations
 import runs
 import suites
 from errors import EvalError, RunFailed
+from evaluate import Evaluation, Plan
 from figures import Row, ScoredRun, figures_of
 from report import is_complete
 from score import ClipScore
@@ -49,6 +52,37 @@ class Missing(unittest.TestCase):
         """If this fails, CI is green although rows are missing."""
         self.assertFalse(is_complete({"exact": {"rows": [{"missing": [{"clip": "a"}]}]}}))
         self.assertTrue(is_complete({"exact": {"rows": [{"missing": []}]}}))
+
+
+class Turns(unittest.TestCase):
+    def test_exact_runs_share_the_machine_and_live_ones_do_not(self):
+        """If this fails, an exact suite takes twice as long, or live figures are those of a busy machine."""
+        for mode, wanted in (("exact", 2), ("live", 1)):
+            now, most, lock = [0], [0], threading.Lock()
+
+            def run(configuration, name, *_):
+                with lock:
+                    now[0] += 1
+                    most[0] = max(most[0], now[0])
+                time.sleep(0.05 if configuration.name == "everything" else 0.01)
+                with lock:
+                    now[0] -= 1
+                if name == "broken":
+                    raise RunFailed("it broke")
+                return ScoredRun(name, 0, ClipScore(name, truth_of(10), [], []), SUMMARY), [configuration.name + name]
+
+            names = ("everything", "saccade", "edge-only")
+            evaluation = Evaluation.__new__(Evaluation)
+            evaluation.plan = Plan(None, (mode,), {mode: configurations.find(names)},
+                                   {mode: [(clip, truth_of(10)) for clip in ("a", "broken", "b")]}, "", jobs=2, say=lambda _: None)
+            evaluation._run = run
+            rows = evaluation.rows(mode)
+            self.assertEqual(most[0], wanted, mode)
+            self.assertEqual([row.name for row in rows], list(names))
+            for row in rows:
+                self.assertEqual([r.clip for r in row.runs], ["a", "b"])
+                self.assertEqual(row.warnings, [row.name + "a", row.name + "b"])
+                self.assertEqual([m["clip"] for m in row.missing], ["broken"])
 
 
 class Figures(unittest.TestCase):
