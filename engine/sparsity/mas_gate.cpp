@@ -14,12 +14,17 @@ namespace {
 // threshold, so that what moved is also seen where it came to rest.
 constexpr double kReleaseShare = 0.6;
 constexpr double kSoundReleaseShare = 0.5;
+constexpr Duration kSoundPause = std::chrono::seconds(1);  // a shorter one ends no sound
+constexpr Duration kSoundOnset = std::chrono::milliseconds(250);  // which is one sound's beginning
 constexpr double kRouteBand = 0.03;              // either side of the complexity threshold
 constexpr double kReadingThresholdShare = 0.75;  // letters are small: less change counts
 constexpr int kPatchesForLight = 16;             // fewer patches say little about the light
 constexpr int kFineGrid = 256;          // patches, from which on what happens covers more than one of them
 constexpr double kLonelyFactor = 2;     // so a lonely patch must change by so many thresholds,
+constexpr double kFaintShare = 0.5;  // of its most changed neighbour's change
 constexpr float kShade = 8;             // and one that only brightens or darkens by more than so many levels
+constexpr double kSmall = 45;  // squared thresholds that a cluster of patches must add up to, or it may wait
+constexpr Duration kSmallWait = std::chrono::seconds(20);  // for company, but no longer
 constexpr double kLightThreshold = 12;  // luma levels of light that lasts, at which all is encoded again
 constexpr int kHashMatch = 3;           // of 64 bits may differ: a match of 0.95
 constexpr std::uint8_t kReadingKeep = 200;  // at least, for the half of the patches with most structure
@@ -58,8 +63,10 @@ void MasGate::forget() {
   light_.forget();
   noise_.forget();
   spatial_.forget();
+  small_since_.reset();
   last_needed_.reset();
   sound_active_ = false;
+  sound_heard_ = sound_woke_ = {};
 }
 
 void MasGate::restart() {
@@ -111,13 +118,14 @@ double MasGate::threshold_of(int patch, double threshold) const {
   const auto &grid = statistics_.layout().grid;
   const int row = patch / grid.columns;
   const int column = patch % grid.columns;
+  double beside = 0;
   for (int y = std::max(0, row - 1); y <= std::min(grid.rows - 1, row + 1); ++y) {
     for (int x = std::max(0, column - 1); x <= std::min(grid.columns - 1, column + 1); ++x) {
       const int other = y * grid.columns + x;
-      if (other != patch && change_[static_cast<std::size_t>(other)] >= threshold) return threshold;
+      if (other != patch) beside = std::max(beside, static_cast<double>(change_[static_cast<std::size_t>(other)]));
     }
   }
-  return kLonelyFactor * threshold;
+  return beside < threshold ? kLonelyFactor * threshold : std::max(threshold, kFaintShare * beside);
 }
 
 MasGate::Judgement MasGate::judge_patches(StreamTime pts, MasReport &report) {
@@ -126,13 +134,17 @@ MasGate::Judgement MasGate::judge_patches(StreamTime pts, MasReport &report) {
   if (relevance_.reading) threshold *= kReadingThresholdShare;
   judgement.light = std::abs(light_.lasting()) >= kLightThreshold;
   report.refresh.assign(change_.size(), 0);
+  bool any_aged = false;
+  for (int p = 0; p < report.grid.count(); ++p) any_aged |= is_aged(p, pts, settings_.max_age);
+  // Those that would follow soon come along, so that age makes few frames needed.
+  const auto max_age = any_aged ? settings_.max_age / 2 : settings_.max_age;
   for (int p = 0; p < report.grid.count(); ++p) {
     const auto i = static_cast<std::size_t>(p);
     const bool unknown = !reference_.is_known(p);
     if (unknown) change_[i] = 1;
     refreshing_[i] =
         !unknown && change_[i] >= (refreshing_[i] ? kReleaseShare * threshold : threshold_of(p, threshold));
-    const bool aged = settings_.max_age > Duration::zero() && reference_.age(p, pts) >= settings_.max_age;
+    const bool aged = is_aged(p, pts, max_age);
     const bool owed = reference_.is_owed(p);
     if (change_[i] > change_[static_cast<std::size_t>(judgement.strongest)]) judgement.strongest = p;
     if (!unknown && !refreshing_[i] && !owed && !aged && !judgement.light) continue;
@@ -142,16 +154,49 @@ MasGate::Judgement MasGate::judge_patches(StreamTime pts, MasReport &report) {
     judgement.changed += refreshing_[i] && !owed;
     judgement.aged += aged && !unknown && !refreshing_[i] && !owed;
   }
+  hold_small_changes(pts, threshold, report, judgement);
   noise_.learn_unrest(differences_, report.refresh);
   return judgement;
 }
 
-bool MasGate::wakes(const SoundReading &sound) {
+bool MasGate::is_aged(int patch, StreamTime pts, Duration max_age) const {
+  return settings_.max_age > Duration::zero() && reference_.age(patch, pts) >= max_age;
+}
+
+// What is small and weak (the residue of a codec, a leaf) is sent with the next frame that is needed for
+// something else, or once it has lasted.
+void MasGate::hold_small_changes(StreamTime pts, double threshold, MasReport &report, Judgement &judgement) {
+  const bool only_changes = !judgement.unknown && !judgement.light && !judgement.owed && !judgement.aged;
+  const bool small = is_fine() && only_changes && judgement.changed > 0 &&
+                     clusters_.strongest(report.grid, change_, report.refresh) < kSmall * threshold * threshold;
+  if (!small) {
+    small_since_.reset();
+    return;
+  }
+  if (!small_since_) small_since_ = pts;
+  judgement.lasting = pts - *small_since_ >= kSmallWait;
+  if (judgement.lasting) {
+    small_since_.reset();
+  } else {
+    report.refresh.assign(change_.size(), 0);
+    judgement.changed = 0;
+  }
+}
+
+// A sound wakes when it begins; while it goes on, only what is new in it does.
+bool MasGate::wakes(const SoundReading &sound, StreamTime now) {
   const double threshold = std::min(0.99, threshold_for(settings_.sound_threshold, relevance_.audio));
   const bool was_active = sound_active_;
-  sound_active_ =
-      sound.present && sound.activity >= (was_active ? kSoundReleaseShare * threshold : threshold);
-  return sound_active_ && !was_active;
+  if (sound.present && sound.activity >= (was_active ? kSoundReleaseShare * threshold : threshold)) {
+    sound_active_ = true;
+    sound_heard_ = now;
+  } else if (now - sound_heard_ >= kSoundPause) {
+    sound_active_ = false;
+  }
+  const bool is_new = !was_active || (sound.novelty >= threshold && now - sound_woke_ >= kSoundOnset);
+  if (!sound_active_ || !is_new) return false;
+  sound_woke_ = now;
+  return true;
 }
 
 void MasGate::fill_scores(const SoundReading &sound, const Judgement &judgement, MasReport &report) const {
@@ -236,7 +281,7 @@ Result<MasReport> MasGate::look(const Frame &frame, const SoundReading &sound) {
   report.spatial = spatial_.measure(statistics_.patches(), activity_);
   report.complexity = complexity_of(statistics_).total();
   auto judgement = judge_patches(frame.pts, report);
-  judgement.woken = wakes(sound);
+  judgement.woken = wakes(sound, frame.pts);
   fill_scores(sound, judgement, report);
   fill_maps(report);
   report.route = route_for(report.complexity);
@@ -262,7 +307,7 @@ std::optional<MasReport> MasGate::revisit(StreamTime now, const SoundReading &so
   if (!last_needed_) return std::nullopt;
   reference_.advance(now, settings_.commit_timeout);
   Judgement judgement;
-  judgement.woken = wakes(sound);
+  judgement.woken = wakes(sound, now);
   MasReport report = *last_needed_;
   for (int p = 0; p < report.grid.count(); ++p) {
     const bool owed = reference_.is_owed(p);

@@ -18,6 +18,7 @@
 #include "base/frame.h"
 #include "base/status.h"
 #include "sparsity/camera_noise.h"
+#include "sparsity/change_clusters.h"
 #include "sparsity/committed_reference.h"
 #include "sparsity/light.h"
 #include "sparsity/mas_report.h"
@@ -83,6 +84,7 @@ class MasGate {
     int strongest = 0;  // patch
     bool unknown = false;
     bool light = false;
+    bool lasting = false;  // small changes, which have stayed
     bool woken = false;
   };
 
@@ -90,7 +92,9 @@ class MasGate {
   bool is_fine() const;
   double threshold_of(int patch, double threshold) const;
   Judgement judge_patches(StreamTime pts, MasReport &report);
-  bool wakes(const SoundReading &sound);
+  bool is_aged(int patch, StreamTime pts, Duration max_age) const;
+  void hold_small_changes(StreamTime pts, double threshold, MasReport &report, Judgement &judgement);
+  bool wakes(const SoundReading &sound, StreamTime now);
   void fill_scores(const SoundReading &sound, const Judgement &judgement, MasReport &report) const;
   void fill_maps(MasReport &report) const;
   Route route_for(double complexity);
@@ -110,7 +114,11 @@ class MasGate {
   std::vector<float> change_;
   std::vector<float> floors_;
   std::vector<bool> refreshing_;  // hysteresis per patch
+  ChangeClusters clusters_;
+  std::optional<StreamTime> small_since_;  // since when small changes have been waiting
   bool sound_active_ = false;     // hysteresis of the sound
+  StreamTime sound_heard_{};      // when it was last active
+  StreamTime sound_woke_{};       // when it last was worth an answer
   bool cloud_ = false;            // hysteresis of the route
   std::uint64_t frame_ = 0;
   std::optional<MasReport> last_needed_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <opencv2/core.hpp>
 
 namespace saccade {
@@ -13,18 +14,32 @@ constexpr double kQuietExcess = 6;      // dB: background wavers by that much
 constexpr double kFullExcess = 24;      // dB
 constexpr double kRisingSeconds = 1.5;  // how fast the background follows what gets louder
 constexpr double kFallingSeconds = 0.4;
+constexpr double kPeaksSink = 12;  // dB a second
+constexpr std::size_t kOnsetHops = 4;
 constexpr double kLowestHz = 100;
 constexpr double kHighestHz = 7000;
 constexpr std::size_t kLoudestBands = 3;
+constexpr std::size_t kNewestBands = 1;  // a siren is one tone
 constexpr Duration kJump = std::chrono::milliseconds(40);
 
 double decibels(double power) { return 10 * std::log10(std::max(power, 1e-12)); }
+
+double mean_of_most(std::array<double, SoundActivity::kBands> excess, std::size_t most) {
+  const auto end = excess.begin() + static_cast<std::ptrdiff_t>(most);
+  std::partial_sort(excess.begin(), end, excess.end(), std::greater<>());
+  return std::accumulate(excess.begin(), end, 0.0) / static_cast<double>(most);
+}
+
+double share_of_range(double excess) {
+  return std::clamp((excess - kQuietExcess) / (kFullExcess - kQuietExcess), 0.0, 1.0);
+}
 
 }  // namespace
 
 void SoundActivity::forget() {
   window_.clear();
   started_ = anchored_ = false;
+  onset_.clear();
   hops_.clear();
   hop_start_ = heard_until_ = {};
 }
@@ -32,13 +47,19 @@ void SoundActivity::forget() {
 void SoundActivity::remember(const Hop &hop) {
   hops_.push_back(hop);
   heard_until_ = hop.end;
-  while (hop.end - hops_.front().end > kRemembered) hops_.pop_front();
+  if (hops_.size() > kMostHops) hops_.pop_front();
+}
+
+void SoundActivity::forget_before(StreamTime time) {
+  while (!hops_.empty() && hops_.front().end <= time) hops_.pop_front();
 }
 
 void SoundActivity::skip_to(StreamTime end) {
   window_.clear();
   if (end <= heard_until_) return;
-  remember({end, 0, -120});
+  Hop silent;
+  silent.end = end;
+  remember(silent);
   hop_start_ = end;
 }
 
@@ -63,21 +84,29 @@ void SoundActivity::add(const AudioBlock &block) {
   }
 }
 
-double SoundActivity::excess_over_background(const std::array<double, kBands> &bands) {
-  if (!started_) {
-    background_ = bands;
-    started_ = true;
-  }
-  std::array<double, kBands> excess{};
+double SoundActivity::excess_over_background(const Bands &bands) {
+  Bands excess{};
   for (std::size_t b = 0; b < kBands; ++b) {
     excess[b] = bands[b] - std::max(background_[b], kSilence);
     const double seconds = bands[b] > background_[b] ? kRisingSeconds : kFallingSeconds;
     background_[b] += (bands[b] - background_[b]) * (1 - std::exp(-to_seconds(kHop) / seconds));
   }
-  std::partial_sort(excess.begin(), excess.begin() + kLoudestBands, excess.end(), std::greater<>());
-  double sum = 0;
-  for (std::size_t b = 0; b < kLoudestBands; ++b) sum += excess[b];
-  return sum / kLoudestBands;
+  return mean_of_most(excess, kLoudestBands);
+}
+
+double SoundActivity::excess_over_peaks(const Bands &bands) {
+  Bands excess{};
+  for (std::size_t b = 0; b < kBands; ++b) {
+    excess[b] = bands[b] - std::max(peaks_[b], kSilence);
+  }
+  onset_.push_back(bands);
+  if (onset_.size() > kOnsetHops) {
+    for (std::size_t b = 0; b < kBands; ++b) {
+      peaks_[b] = std::max(onset_.front()[b], peaks_[b] - kPeaksSink * to_seconds(kHop));
+    }
+    onset_.pop_front();
+  }
+  return mean_of_most(excess, kNewestBands);
 }
 
 void SoundActivity::finish_hop() {
@@ -93,7 +122,7 @@ void SoundActivity::finish_hop() {
   cv::Mat out(1, static_cast<int>(n), CV_32F, spectrum_.data());
   cv::dft(in, out);  // packed: re0, re1, im1, re2, im2, …
 
-  std::array<double, kBands> bands{};
+  Bands bands{};
   const double highest = std::min(kHighestHz, 0.48 * rate_);
   const double scale =
       16.0 / (3.0 * static_cast<double>(n) * static_cast<double>(n));  // a full-scale sine: -3 dB
@@ -107,11 +136,13 @@ void SoundActivity::finish_hop() {
     bands[band] += (re * re + im * im) * scale;
   }
   for (auto &band : bands) band = decibels(band);
-  const double excess = excess_over_background(bands);
+  if (!started_) background_ = peaks_ = bands;
+  started_ = true;
 
   Hop hop;
   hop.end = hop_start_ + from_seconds(static_cast<double>(n) / rate_);
-  hop.activity = std::clamp((excess - kQuietExcess) / (kFullExcess - kQuietExcess), 0.0, 1.0);
+  hop.activity = share_of_range(excess_over_background(bands));
+  hop.novelty = share_of_range(excess_over_peaks(bands));
   hop.level_db = decibels(power / static_cast<double>(n));
   remember(hop);
   hop_start_ = hop.end;
@@ -121,9 +152,11 @@ void SoundActivity::finish_hop() {
 SoundReading SoundActivity::over(StreamInterval interval) const {
   SoundReading reading;
   reading.present = true;
-  for (auto hop = hops_.rbegin(); hop != hops_.rend() && hop->end > interval.start; ++hop) {
-    if (hop->end > interval.end) continue;
+  const auto ends_later = [](StreamTime time, const Hop &hop) { return time < hop.end; };
+  auto hop = std::upper_bound(hops_.begin(), hops_.end(), interval.start, ends_later);
+  for (; hop != hops_.end() && hop->end <= interval.end; ++hop) {
     reading.activity = std::max(reading.activity, hop->activity);
+    reading.novelty = std::max(reading.novelty, hop->novelty);
     reading.level_db = std::max(reading.level_db, hop->level_db);
   }
   return reading;

@@ -108,14 +108,16 @@ void AudioInputs::restart() {
   }
 }
 
-SoundReading AudioInputs::heard(StreamInterval interval) const {
+SoundReading AudioInputs::heard(StreamInterval interval) {
   const std::lock_guard lock(mutex_);
   SoundReading most;
-  for (const auto &[pad, input] : inputs_) {
+  for (auto &[pad, input] : inputs_) {
     if (!input.has_format) continue;
+    input.activity.forget_before(interval.start);
     const auto reading = input.activity.over(interval);
     most.present = true;
     most.activity = std::max(most.activity, reading.activity);
+    most.novelty = std::max(most.novelty, reading.novelty);
     most.level_db = std::max(most.level_db, reading.level_db);
   }
   return most;

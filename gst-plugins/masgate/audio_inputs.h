@@ -1,6 +1,6 @@
 // masgate's ears: what is heard on each of its audio pads, joined by running time.
 //
-// The audio threads only append to bounded memory (ten seconds of readings per pad) under a lock that nobody
+// The audio threads only append to bounded memory (an hour of readings per pad) under a lock that nobody
 // holds while waiting or pushing; so an audio chain never blocks. All functions may be called from
 // any thread; a pad is a key only.
 #pragma once
@@ -35,8 +35,8 @@ class AudioInputs {
   void restart();  // every pad as if new; keeps formats
 
   // What was heard on all pads in the interval, the most active of them; not present without a pad that has a
-  // format.
-  SoundReading heard(StreamInterval interval) const;
+  // format. What was heard before the interval is forgotten.
+  SoundReading heard(StreamInterval interval);
   StreamTime heard_until() const;  // the most advanced pad
 
   // Waits until every pad that goes on has been heard up to `time`, but at most `most` of wall-clock time. A

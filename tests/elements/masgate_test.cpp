@@ -315,6 +315,17 @@ TEST(MasGateElement, SoundMakesAStillFrameNeeded) {
   EXPECT_EQ(statistic(g.video.get(), "woken-by-sound"), 1U);
 }
 
+// If it fails, a file's sound, which is read faster than its pictures, is lost.
+TEST(MasGateElement, SoundMayBeReadLongBeforeThePicture) {
+  SoundGate g("masgate prompt=\"Do you hear a siren?\"");
+  EXPECT_EQ(g.push_sound(0, 1, 0.001), GST_FLOW_OK);
+  EXPECT_EQ(g.push_sound(GST_SECOND, 1, 0.5), GST_FLOW_OK);
+  for (int i = 2; i < 60; ++i) EXPECT_EQ(g.push_sound(i * GST_SECOND, 1, 0.0), GST_FLOW_OK);
+  int needed = 0;
+  for (int i = 0; i < 30; ++i) needed += push(g.video.get(), picture(i)).needed;
+  EXPECT_EQ(needed, 2);  // the first picture, and the sound
+}
+
 // If it fails, sound cannot wake a picture when a sampler upstream replaces frames by gaps.
 TEST(MasGateElement, SoundWakesAStillPictureAtAGap) {
   SoundGate g("masgate mode=gate prompt=\"Do you hear a siren?\"");

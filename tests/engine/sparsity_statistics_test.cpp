@@ -343,13 +343,33 @@ TEST(SoundActivity, SilenceHasAFloor) {
   EXPECT_LT(sound.over({ms(0), ms(2000)}).activity, 0.1);
 }
 
-// If it fails, memory grows for as long as the stream runs.
-TEST(SoundActivity, RemembersTenSecondsOnly) {
+// If it fails, memory grows for as long as the stream runs, or a file's sound, which is read before its pictures,
+// is lost.
+TEST(SoundActivity, RemembersWhatNobodyHasAskedForYet) {
   SoundActivity sound;
   const auto second = tone(500, 0.1, 1);
   for (int i = 0; i < 30; ++i) sound.add({second, 16000, 1, ms(i * 1000)});
+  EXPECT_GT(sound.over({ms(0), ms(1000)}).level_db, -30);
+  sound.forget_before(ms(20000));
   EXPECT_EQ(sound.over({ms(0), ms(19000)}).level_db, -120);
   EXPECT_GT(sound.over({ms(25000), ms(30000)}).level_db, -30);
+}
+
+// If it fails, a horn among beeps is not heard, or each beep counts as an event of its own.
+TEST(SoundActivity, AnotherSoundIsNewAndTheNextBeepIsNot) {
+  SoundActivity sound;
+  const auto beep = tone(900, 0.1, 0.1);
+  const auto pause = tone(900, 0.0001, 0.1);
+  int at = 0;
+  for (; at < 3000; at += 200) {
+    sound.add({beep, 16000, 1, ms(at)});
+    sound.add({pause, 16000, 1, ms(at + 100)});
+  }
+  EXPECT_LT(sound.over({ms(1000), ms(3000)}).novelty, 0.1);
+  EXPECT_GT(sound.over({ms(1000), ms(3000)}).activity, 0.5);
+  auto both = tone(3000, 0.2, 0.2);
+  sound.add({both, 16000, 1, ms(at)});
+  EXPECT_GT(sound.over({ms(3000), ms(3200)}).novelty, 0.9);
 }
 
 // If it fails, gaps, jumps and odd blocks break the analysis.

@@ -1,0 +1,42 @@
+#include "sparsity/change_clusters.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace saccade {
+
+double ChangeClusters::strongest(const PatchGrid &grid, std::span<const float> change,
+                                 std::span<const std::uint8_t> marked) {
+  left_.assign(marked.begin(), marked.end());
+  border_.reserve(left_.size());
+  double most = 0;
+  for (int p = 0; p < grid.count(); ++p) {
+    if (left_[static_cast<std::size_t>(p)]) most = std::max(most, take_cluster(grid, change, p));
+  }
+  return most;
+}
+
+double ChangeClusters::take_cluster(const PatchGrid &grid, std::span<const float> change, int first) {
+  double sum = 0;
+  const auto take = [&](int p) {
+    left_[static_cast<std::size_t>(p)] = 0;
+    border_.push_back(p);
+    const double c = change[static_cast<std::size_t>(p)];
+    sum += c * c;
+  };
+  take(first);
+  while (!border_.empty()) {
+    const int row = border_.back() / grid.columns;
+    const int column = border_.back() % grid.columns;
+    border_.pop_back();
+    for (int y = std::max(0, row - 1); y <= std::min(grid.rows - 1, row + 1); ++y) {
+      for (int x = std::max(0, column - 1); x <= std::min(grid.columns - 1, column + 1); ++x) {
+        const int other = y * grid.columns + x;
+        if (left_[static_cast<std::size_t>(other)]) take(other);
+      }
+    }
+  }
+  return sum;
+}
+
+}  // namespace saccade
