@@ -9,8 +9,9 @@
 
 namespace saccade {
 
-// Sums the squared change of marked patches over each cluster of them (eight neighbours) and says how much the
-// strongest cluster has: one patch that changed much is worth many that changed a little. Not thread-safe. No allocation after the first call with the same number of patches.
+// Sums the squared change of marked patches over each cluster of them (eight neighbours) and says how much
+// the strongest cluster has: one patch that changed much is worth many that changed a little. Not
+// thread-safe. No allocation after the first call with the same number of patches.
 class ChangeClusters {
  public:
   // change and marked (nonzero = marked): one value per patch of the grid. 0 when nothing is marked.

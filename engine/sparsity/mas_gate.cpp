@@ -14,19 +14,19 @@ namespace {
 // threshold, so that what moved is also seen where it came to rest.
 constexpr double kReleaseShare = 0.6;
 constexpr double kSoundReleaseShare = 0.5;
-constexpr Duration kSoundPause = std::chrono::seconds(1);  // a shorter one ends no sound
+constexpr Duration kSoundPause = std::chrono::seconds(1);         // a shorter one ends no sound
 constexpr Duration kSoundOnset = std::chrono::milliseconds(250);  // which is one sound's beginning
-constexpr double kRouteBand = 0.03;              // either side of the complexity threshold
-constexpr double kReadingThresholdShare = 0.75;  // letters are small: less change counts
-constexpr int kPatchesForLight = 16;             // fewer patches say little about the light
-constexpr int kFineGrid = 256;          // patches, from which on what happens covers more than one of them
-constexpr double kLonelyFactor = 2;     // so a lonely patch must change by so many thresholds,
+constexpr double kRouteBand = 0.03;                               // either side of the complexity threshold
+constexpr double kReadingThresholdShare = 0.75;                   // letters are small: less change counts
+constexpr int kPatchesForLight = 16;                              // fewer patches say little about the light
+constexpr int kFineGrid = 256;       // patches, from which on what happens covers more than one of them
+constexpr double kLonelyFactor = 2;  // so a lonely patch must change by so many thresholds,
 constexpr double kFaintShare = 0.5;  // of its most changed neighbour's change
-constexpr float kShade = 8;             // and one that only brightens or darkens by more than so many levels
+constexpr float kShade = 8;          // and one that only brightens or darkens by more than so many levels
 constexpr double kSmall = 45;  // squared thresholds that a cluster of patches must add up to, or it may wait
 constexpr Duration kSmallWait = std::chrono::seconds(20);  // for company, but no longer
-constexpr double kLightThreshold = 12;  // luma levels of light that lasts, at which all is encoded again
-constexpr int kHashMatch = 3;           // of 64 bits may differ: a match of 0.95
+constexpr double kLightThreshold = 12;      // luma levels of light that lasts, at which all is encoded again
+constexpr int kHashMatch = 3;               // of 64 bits may differ: a match of 0.95
 constexpr std::uint8_t kReadingKeep = 200;  // at least, for the half of the patches with most structure
 
 std::uint8_t to_byte(double share) {
@@ -122,7 +122,8 @@ double MasGate::threshold_of(int patch, double threshold) const {
   for (int y = std::max(0, row - 1); y <= std::min(grid.rows - 1, row + 1); ++y) {
     for (int x = std::max(0, column - 1); x <= std::min(grid.columns - 1, column + 1); ++x) {
       const int other = y * grid.columns + x;
-      if (other != patch) beside = std::max(beside, static_cast<double>(change_[static_cast<std::size_t>(other)]));
+      if (other != patch)
+        beside = std::max(beside, static_cast<double>(change_[static_cast<std::size_t>(other)]));
     }
   }
   return beside < threshold ? kLonelyFactor * threshold : std::max(threshold, kFaintShare * beside);
@@ -167,8 +168,9 @@ bool MasGate::is_aged(int patch, StreamTime pts, Duration max_age) const {
 // something else, or once it has lasted.
 void MasGate::hold_small_changes(StreamTime pts, double threshold, MasReport &report, Judgement &judgement) {
   const bool only_changes = !judgement.unknown && !judgement.light && !judgement.owed && !judgement.aged;
-  const bool small = is_fine() && only_changes && judgement.changed > 0 &&
-                     clusters_.strongest(report.grid, change_, report.refresh) < kSmall * threshold * threshold;
+  const bool small =
+      is_fine() && only_changes && judgement.changed > 0 &&
+      clusters_.strongest(report.grid, change_, report.refresh) < kSmall * threshold * threshold;
   if (!small) {
     small_since_.reset();
     return;

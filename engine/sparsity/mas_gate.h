@@ -116,10 +116,10 @@ class MasGate {
   std::vector<bool> refreshing_;  // hysteresis per patch
   ChangeClusters clusters_;
   std::optional<StreamTime> small_since_;  // since when small changes have been waiting
-  bool sound_active_ = false;     // hysteresis of the sound
-  StreamTime sound_heard_{};      // when it was last active
-  StreamTime sound_woke_{};       // when it last was worth an answer
-  bool cloud_ = false;            // hysteresis of the route
+  bool sound_active_ = false;              // hysteresis of the sound
+  StreamTime sound_heard_{};               // when it was last active
+  StreamTime sound_woke_{};                // when it last was worth an answer
+  bool cloud_ = false;                     // hysteresis of the route
   std::uint64_t frame_ = 0;
   std::optional<MasReport> last_needed_;
   std::vector<std::uint8_t> last_needed_cells_;

@@ -23,8 +23,8 @@ struct SoundReading {
 // background: activity = clip((excess - kQuietExcess) / (kFullExcess - kQuietExcess)), where excess is
 // the mean of the three bands that stand out most, in dB. The background follows within a second or two, so
 // that a horn is heard over a siren, and never lies below kSilence, so that a rustle in a silent room is not.
-// Novelty is the same over each band's peak, which sinks slowly: the next of many beeps and the next syllable are
-// not new, a horn between them is.
+// Novelty is the same over each band's peak, which sinks slowly: the next of many beeps and the next syllable
+// are not new, a horn between them is.
 //
 // Keeps its readings until they are forgotten, but no more than kMostHops: a file's sound may be read long
 // before its pictures. Not thread-safe.
@@ -62,8 +62,8 @@ class SoundActivity {
   Bands background_{};
   Bands peaks_{};
   std::deque<Bands> onset_;  // too fresh to be among the peaks: a sound that swells is new as a whole
-  bool started_ = false;   // background and peaks have values
-  bool anchored_ = false;  // hop_start_ has one
+  bool started_ = false;     // background and peaks have values
+  bool anchored_ = false;    // hop_start_ has one
   StreamTime hop_start_{};
   StreamTime heard_until_{};
   std::deque<Hop> hops_;

@@ -321,9 +321,10 @@ TEST(MasGateElement, SoundMayBeReadLongBeforeThePicture) {
   EXPECT_EQ(g.push_sound(0, 1, 0.001), GST_FLOW_OK);
   EXPECT_EQ(g.push_sound(GST_SECOND, 1, 0.5), GST_FLOW_OK);
   for (int i = 2; i < 60; ++i) EXPECT_EQ(g.push_sound(i * GST_SECOND, 1, 0.0), GST_FLOW_OK);
-  int needed = 0;
-  for (int i = 0; i < 30; ++i) needed += push(g.video.get(), picture(i)).needed;
-  EXPECT_EQ(needed, 2);  // the first picture, and the sound
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(push(g.video.get(), picture(i)).needed, i == 0) << i;
+  bool heard = false;
+  for (int i = 9; i < 12; ++i) heard |= push(g.video.get(), picture(i)).needed;
+  EXPECT_TRUE(heard);
 }
 
 // If it fails, sound cannot wake a picture when a sampler upstream replaces frames by gaps.

@@ -177,8 +177,8 @@ TEST(MasGate, ALonelyPatchMustChangeMore) {
   EXPECT_TRUE(coarse.look_and_encode(Picture(256, 256, 100).fill(64, 64, 32, 32, 109)).needed);
 }
 
-// If it fails, every residue that a codec leaves on a wall costs an answer; or what is small and stays is never
-// seen, or waits although an answer is due anyway.
+// If it fails, every residue that a codec leaves on a wall costs an answer; or what is small and stays is
+// never seen, or waits although an answer is due anyway.
 TEST(MasGate, SmallWeakChangesWaitForCompanyButNotForEver) {
   const auto wall = [] { return Picture(256, 256, 100); };
   const auto residue = [&] { return wall().fill(64, 64, 64, 32, 118); };  // eight patches, d = 0.17
@@ -202,8 +202,8 @@ TEST(MasGate, SmallWeakChangesWaitForCompanyButNotForEver) {
   }
 }
 
-// If it fails, the blur and ringing around everything that moves is encoded with it; or a faint thing by itself is
-// not seen.
+// If it fails, the blur and ringing around everything that moves is encoded with it; or a faint thing by
+// itself is not seen.
 TEST(MasGate, WhatIsFaintBesideAStrongChangeDoesNotCount) {
   Gate g(grid(16, 16));
   g.look_and_encode(Picture(256, 256, 100));
@@ -383,7 +383,8 @@ TEST(MasGate, OldPatchesAreRefreshed) {
   EXPECT_EQ(needed, 4);
 }
 
-// If it fails, patches that were encoded one after the other grow old one after the other, and each has a frame sent.
+// If it fails, patches that were encoded one after the other grow old one after the other, and each has a
+// frame sent.
 TEST(MasGate, PatchesThatGrowOldAreRefreshedTogether) {
   Gate g({.grid = {4, 4}, .max_age = ms(4000)});
   auto picture = Picture(64, 64, 100);

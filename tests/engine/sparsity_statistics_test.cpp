@@ -343,8 +343,8 @@ TEST(SoundActivity, SilenceHasAFloor) {
   EXPECT_LT(sound.over({ms(0), ms(2000)}).activity, 0.1);
 }
 
-// If it fails, memory grows for as long as the stream runs, or a file's sound, which is read before its pictures,
-// is lost.
+// If it fails, memory grows for as long as the stream runs, or a file's sound, which is read before its
+// pictures, is lost.
 TEST(SoundActivity, RemembersWhatNobodyHasAskedForYet) {
   SoundActivity sound;
   const auto second = tone(500, 0.1, 1);

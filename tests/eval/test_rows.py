@@ -158,7 +158,7 @@ class Children(unittest.TestCase):
         path = os.path.join(self.folder.name, "child.py")
         with open(path, "w", encoding="utf-8") as file:
             file.write(textwrap.dedent(body))
-        return runs._run_child(path, {}, limit_s)   # pylint: disable=protected-access
+        return runs.run_child(path, {}, limit_s)
 
     def test_a_child_that_is_killed_says_by_what(self):
         """If this fails, a crash of the pipeline is a mystery."""
