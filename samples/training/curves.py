@@ -38,9 +38,9 @@ def draw(losses, scores, name, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6))
-    for name, (colour, meaning) in LOSSES.items():
-        if losses[name]:
-            left.plot(*zip(*losses[name]), color=colour, label=meaning, linewidth=1)
+    for loss, (colour, meaning) in LOSSES.items():
+        if losses[loss]:
+            left.plot(*zip(*losses[loss]), color=colour, label=meaning, linewidth=1)
     left.set(xlabel="minutes", ylabel="loss", yscale="log", title="%s: loss" % name)
     left.legend(frameon=False, fontsize=8, loc="upper right")
     for grade in GRADES:
