@@ -109,6 +109,13 @@ _ALL = (
     _server("cloud-only", "every picture, %d a second, sent to the cloud pair" % RATE, RATE, pair="cloud"),
 )
 
+
+def everything_at(rate):
+    """Every picture is looked at, so many a second."""
+    return _pipeline("everything-%gfps" % rate, "every picture is looked at, %g a second" % rate,
+                     UNIFORM % rate + ANSWER + "answer-on=frame " + END)
+
+
 CONFIGURATIONS = {configuration.name: configuration for configuration in _ALL}
 # What watches streams; the others are about the models alone.
 STREAMING = tuple(name for name in CONFIGURATIONS if "-model" not in name)

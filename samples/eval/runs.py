@@ -58,14 +58,14 @@ def _digest_of_programs():
     return digest.hexdigest()
 
 
-def _quoted(text):
+def quoted(text):
     """As gst-launch reads it back."""
     return '"%s"' % text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def launch_line(configuration, clip, pair, questions, mode, cloud_url=""):
     return configuration.launch.format(
-        clip=_quoted(clip), model=_quoted(pair.model), mmproj=_quoted(pair.mmproj), prompt=_quoted(questions[0].text),
+        clip=quoted(clip), model=quoted(pair.model), mmproj=quoted(pair.mmproj), prompt=quoted(questions[0].text),
         live=str(mode == "live").lower(), cloud=cloud_url, drain_s=DRAIN_S[mode], drain_ns=DRAIN_S[mode] * 10**9)
 
 
@@ -93,7 +93,7 @@ def _last_words(text):
     return ", its last words: %s" % lines[-1] if lines else ""
 
 
-def _run_child(script, settings, limit_s):
+def run_child(script, settings, limit_s):
     """The records that the child prints. RunFailed: a sentence about how it ended."""
     environment = dict(os.environ, GST_PLUGIN_PATH=plugin_folder())
     process = subprocess.Popen([sys.executable, script, json.dumps(settings)], stdin=subprocess.DEVNULL,
@@ -174,7 +174,7 @@ def _run_pipeline(configuration, truth, questions, mode, pairs):
         before = cloud.cpu_seconds() if cloud else 0.0
         settings = {"launch": launch_line(configuration, truth.clip, pairs[configuration.pair], questions, mode, url), "mode": mode,
                     "questions": [[q.kind, q.text] for q in questions]}
-        records = _run_child(os.path.join(HERE, "run_pipeline.py"), settings, _limit_s(truth, mode))
+        records = run_child(os.path.join(HERE, "run_pipeline.py"), settings, _limit_s(truth, mode))
         result = _result(records, questions)
         if cloud:
             spent = cloud.cpu_seconds() - before
@@ -192,7 +192,7 @@ def _run_server(configuration, truth, questions, mode, pairs):
     script = os.path.join(BASELINES, "run_server.py")
     if not os.path.exists(script):
         raise RunFailed("samples/eval/baselines/run_server.py is missing")
-    return _result(_run_child(script, settings, _limit_s(truth, mode)), questions)
+    return _result(run_child(script, settings, _limit_s(truth, mode)), questions)
 
 
 def needed_roles(configuration):

@@ -52,6 +52,7 @@ PRESETS = {
     "dusk": Preset("slow drift: dusk falls over minutes", 3.0, 4.0, dusk=True),
     "shadow": Preset("slow drift: a shadow creeps over the path", 2.0, 3.0, shadow=True),
     "disturbed": Preset("noise, rain, flicker and exposure steps that change no answer", 2.0, 3.0, disturbed=True),
+    "empty": Preset("the same noise, rain, flicker and exposure steps, and nothing else at all", calm=1.0, disturbed=True),
     "handheld": Preset("a camera in a hand", 4.0, 6.0, camera="handheld"),
     "walking": Preset("a camera carried by someone who walks and looks aside", 3.0, 5.0, camera="walking"),
 }
@@ -82,6 +83,13 @@ class Script:
         self._people(rng)
         self._things(rng)
         self._weather(rng)
+        if self.preset.calm == 1:
+            self._clear()
+
+    def _clear(self):
+        """Nothing comes, nothing changes."""
+        self.cars, self.people, self.obstacles = [], [], []
+        self.states, self.words, self.hours = self.states[:1], self.words[:1], self.hours[:1]
 
     def _busy_times(self, rng, per_minute, gap):
         """Starting times, at least `gap` apart, none in the calm stretch; always at least one."""
