@@ -292,20 +292,20 @@ class Faults(WithClip):
                 server.ask([], "Is there a car?")
             # It is stopped and does not hear SIGTERM: the block ends all the same.
 
-    def test_a_server_belongs_to_the_main_thread(self):
-        """If it fails, a server that a worker thread starts dies with that thread, in the middle of a run."""
-        refused = []
+    def test_a_server_lives_as_long_as_the_thread_that_started_it(self):
+        """If it fails, runs that go on beside each other cannot have a server each, or leave theirs behind."""
+        found = []
 
         def start():
-            try:
-                LlamaServer(**PAIR).__enter__()
-            except ServerError as error:
-                refused.append(error)
+            server = LlamaServer(**PAIR, threads=1).__enter__()
+            found.append((server.port, server.ask([], "Is there a car?")))
 
         worker = threading.Thread(target=start)
         worker.start()
         worker.join()
-        self.assertEqual(len(refused), 1)
+        (port, answer), = found
+        self.assertTrue(answer)
+        self.assertTrue(wait_until(lambda: not processes("llama-server", f"--port\0{port}\0")))
 
 
 class Parts(unittest.TestCase):

@@ -20,7 +20,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,8 +132,8 @@ def _free_port():
 
 
 class LlamaServer:
-    """A llama-server on a loopback port, from `with` to the end of its block. Used by one thread at a time, and entered
-    on the main thread: the kernel ends the server with the thread that started it, whatever ends that thread."""
+    """A llama-server on a loopback port, from `with` to the end of its block. Used by one thread at a time. The kernel ends
+    the server with the thread that started it, whatever ends that thread: the block must not be handed to another."""
 
     def __init__(self, model, mmproj, threads=0, context=DEFAULT_CONTEXT, slots=1, extra=(), timeout=REQUEST_SECONDS):
         """threads: 0 = the server's own choice; slots: requests at a time; extra: more of llama-server's options."""
@@ -150,8 +149,6 @@ class LlamaServer:
     # --- Life
 
     def __enter__(self):
-        if threading.current_thread() is not threading.main_thread():
-            raise ServerError("LlamaServer must be started on the main thread: it ends with the thread that starts it.")
         program = find_server()
         for path, what in ((self.model, "language model"), (self.mmproj, "vision encoder (mmproj)")):
             if not os.path.isfile(path):
