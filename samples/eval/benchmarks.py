@@ -1,4 +1,7 @@
-"""docs/benchmarks.md and its plots, from a report. Nothing in it is typed: whatever it says, a run has measured."""
+"""docs/benchmarks.md and its plots, from reports. Nothing in it is typed: whatever it says, a run has measured.
+
+The page has a part about streams (--suite) and one about the gate (--gate). Each command writes its own and leaves the
+other as it is."""
 
 import json
 import os
@@ -13,10 +16,17 @@ from models import PROJECT
 PAGE = os.path.join(PROJECT, "docs", "benchmarks.md")
 IMAGES = os.path.join(PROJECT, "docs", "images", "benchmarks")
 
-HEAD = """# Benchmarks
+TITLE = """# Benchmarks
 
-Written by `samples/eval/saccade-eval --suite %(suite)s --docs`, and by nobody's hand: run it to have this page about
-your machine. [eval.md](eval.md) says how to measure a model and a clip of your own.
+Written by the commands that its parts name, and by nobody's hand: run them to have this page about your machine.
+[eval.md](eval.md) says how to measure a model and a clip of your own.
+"""
+PARTS = ("streams", "gate")   # in this order
+BEGIN, END = "<!-- part %s -->", "<!-- end of %s -->"
+
+HEAD = """## Streams
+
+Written by `samples/eval/saccade-eval --suite %(suite)s --docs`.
 
 - Machine: %(cpu)s, %(cores)d cores, %(memory_gb)d GB of memory, %(system)s.
 - Commit: %(commit)s. Stage costs of virtual time: %(costs)s.
@@ -59,25 +69,74 @@ def _head(report):
                        costs=_costs_machine(), models=models, block=BLOCK_S)
 
 
-def page_of(report, drawn, further=()):
-    """further: reports of other suites, whose exact tables stand on the same page."""
-    parts = [_head(report), reports.markdown_of(report).split("\n", 2)[2]]
+def _streams(report, drawn, further):
+    """further: reports of other suites, whose exact tables stand in the same part."""
+    parts = [_head(report), reports.explanation(report)]
+    parts += [reports.section(report, mode, "###") for mode in reports.MODES if mode in report]
     for other in further:
-        parts.append("## %s: %s\n" % (other["suite"].capitalize(), other["about"]))
-        parts.append(reports.section(other, "exact", "###"))
-    parts.append("## Plots\n")
+        parts.append("### %s: %s\n" % (other["suite"].capitalize(), other["about"]))
+        parts.append(reports.section(other, "exact", "####"))
+    parts.append("### Plots\n")
     for title, name in drawn:
         how = HOW_TO_READ[os.path.splitext(name)[0]]
-        parts.append("### %s\n\n![%s](images/benchmarks/%s)\n\n%s\n" % (title, title, name, how))
+        parts.append("#### %s\n\n![%s](images/benchmarks/%s)\n\n%s\n" % (title, title, name, how))
     return "\n".join(parts)
 
 
-def write(report, results, further=()):
-    os.makedirs(IMAGES, exist_ok=True)
-    drawn = plots.draw_all(IMAGES, report, results)
-    shown = {name for _, name in drawn}
-    for name in os.listdir(IMAGES):
-        if name not in shown:   # of an earlier page, or the other format
-            os.remove(os.path.join(IMAGES, name))
+def _parts_of(page):
+    """{part: text} of those that the page has."""
+    found = {}
+    for part in PARTS:
+        begin, end = page.find(BEGIN % part), page.find(END % part)
+        if 0 <= begin < end:
+            found[part] = page[begin + len(BEGIN % part):end].strip("\n")
+    return found
+
+
+def with_part(page, part, text):
+    """The page with this part anew."""
+    found = dict(_parts_of(page), **{part: text.strip("\n")})
+    parts = ["%s\n\n%s\n\n%s\n" % (BEGIN % name, found[name], END % name) for name in PARTS if name in found]
+    return "\n".join([TITLE] + parts)
+
+
+def _write_part(part, text):
+    page = ""
+    if os.path.exists(PAGE):
+        with open(PAGE, encoding="utf-8") as file:
+            page = file.read()
     with open(PAGE, "w", encoding="utf-8") as file:
-        file.write(page_of(report, drawn, further))
+        file.write(with_part(page, part, text))
+
+
+def _new_images(draw):
+    """Draws into the page's folder and takes away what nothing shows any more. draw(folder) -> [names]"""
+    os.makedirs(IMAGES, exist_ok=True)
+    shown = draw(IMAGES)
+    kinds = {os.path.splitext(name)[0] for name in shown}
+    for name in os.listdir(IMAGES):
+        if name not in shown and os.path.splitext(name)[0] in kinds:   # the other format
+            os.remove(os.path.join(IMAGES, name))
+
+
+def write(report, results, further=()):
+    drawn = []
+
+    def draw(folder):
+        drawn.extend(plots.draw_all(folder, report, results))
+        return [name for _, name in drawn]
+
+    _new_images(draw)
+    _write_part("streams", _streams(report, drawn, further))
+
+
+def write_gate(text_of, draw):
+    """text_of([names of plots]) -> the part"""
+    drawn = []
+
+    def draw_and_note(folder):
+        drawn.extend(draw(folder))
+        return drawn
+
+    _new_images(draw_and_note)
+    _write_part("gate", text_of(drawn))

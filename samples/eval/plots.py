@@ -29,7 +29,7 @@ def _style(k):
     return {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
 
 
-def _save(figure, folder, name):
+def save(figure, folder, name):
     """-> the name of the file that a page should show: SVG, and PNG where an SVG would be large"""
     for suffix in ("svg", "png"):
         figure.savefig(os.path.join(folder, "%s.%s" % (name, suffix)), bbox_inches="tight", dpi=110,
@@ -74,7 +74,7 @@ def draw_accuracy(folder, part, mode, name):
     axes.set_xlabel(what)
     axes.set_ylabel("Right over time, % of checks")
     _legend(axes)
-    return _save(figure, folder, name)
+    return save(figure, folder, name)
 
 
 def draw_latency(folder, rows, mode, name):
@@ -94,7 +94,7 @@ def draw_latency(folder, rows, mode, name):
     axes.set_xlabel("From the picture to the answer, seconds" + (" of virtual time" if mode == "exact" else ""))
     axes.set_ylabel("Answers that are there, %")
     _legend(axes)
-    return _save(figure, folder, name)
+    return save(figure, folder, name)
 
 
 def draw_all(folder, report, results):
@@ -105,5 +105,5 @@ def draw_all(folder, report, results):
             rows = result["rows"]
             drawn += [("Accuracy against cost, %s" % mode, draw_accuracy(folder, report[mode], mode, "accuracy-" + mode)),
                       ("Latency, %s" % mode, draw_latency(folder, rows, mode, "latency-" + mode)),
-                      ("Decisions against events, %s" % mode, draw_timeline(folder, rows, "timeline-" + mode, _save))]
+                      ("Decisions against events, %s" % mode, draw_timeline(folder, rows, "timeline-" + mode, save))]
     return [(title, name) for title, name in drawn if name]

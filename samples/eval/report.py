@@ -84,11 +84,9 @@ def _measured(results):
             for row in results["exact"]["rows"]}
 
 
-INTRODUCTION = """# %(suite)s: %(about)s
-
-A figure is followed by its 95 %% interval, which comes from drawing blocks of several seconds of stream again and
+EXPLANATION = """A figure is followed by its 95 %% interval, which comes from drawing blocks of several seconds of stream again and
 again. *Right over time* is the share of the time in which the answer that stands is the truth, every question ten times
-a second; an answer stands from when it came out until a newer one does. The mean is over the grades %(mean)s.
+a second; an answer stands from when it came out until a newer one does. The mean is over the grades %s.
 *As `everything`* compares what is said about the same moment. *Stale* is how long an answer stayed wrong after the world
 changed; a change that no answer ever met counts as missed, and as stale for as long as it lasted.
 """
@@ -101,14 +99,15 @@ MODES = {
             "least and the most of all turns."}
 
 
+def explanation(report):
+    """What the words of the tables mean, and notes of this run."""
+    mean = ", ".join(grade for grade in GRADES if grade not in OUTSIDE_MEAN)
+    return "\n".join([EXPLANATION % mean] + ["Note: %s.\n" % note for note in report["notes"]])
+
+
 def markdown_of(report, plots=()):
-    grades = ", ".join(grade for grade in GRADES if grade not in OUTSIDE_MEAN)
-    parts = [INTRODUCTION % {"suite": report["suite"], "about": report["about"], "mean": grades}]
-    parts += ["Note: %s.\n" % note for note in report["notes"]]
-    for mode in ("exact", "live"):
-        if mode not in report:
-            continue
-        parts += [section(report, mode)]
+    parts = ["# %s: %s\n" % (report["suite"], report["about"]), explanation(report)]
+    parts += [section(report, mode) for mode in MODES if mode in report]
     for title, path in plots:
         parts.append("## %s\n\n![%s](%s)\n" % (title, title, path))
     return "\n".join(parts)

@@ -97,7 +97,8 @@ def run_child(script, settings, limit_s):
     """The records that the child prints. RunFailed: a sentence about how it ended."""
     environment = dict(os.environ, GST_PLUGIN_PATH=plugin_folder())
     process = subprocess.Popen([sys.executable, script, json.dumps(settings)], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+                               preexec_fn=_server_module().dies_with_me())
     try:
         said, complaints = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:

@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 EVAL = os.path.join(ROOT, "samples", "eval")
 PROGRAM = os.path.join(EVAL, "saccade-eval")
+PATIENCE = 90   # seconds, on a busy machine
 sys.path.insert(0, EVAL)
 
 from truth import Question, Truth  # noqa: E402
@@ -40,3 +42,13 @@ def write_timeline(folder, truth):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(truth, file)
     return path
+
+
+def wait_until(condition):
+    """Does the condition come true in time?"""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False

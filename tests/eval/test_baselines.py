@@ -12,6 +12,8 @@ import time
 import unittest
 from pathlib import Path
 
+from evaluation import PATIENCE, wait_until
+
 PROJECT = Path(__file__).resolve().parents[2]
 BASELINES = PROJECT / "samples/eval/baselines"
 sys.path[:0] = [str(BASELINES), str(PROJECT / "samples/scenes")]
@@ -24,7 +26,6 @@ MODELS = Path(os.environ.get("SACCADE_MODELS", PROJECT / "samples/models"))
 PAIR = {"model": str(MODELS / "saccade-edge-text.gguf"), "mmproj": str(MODELS / "saccade-edge-mmproj.gguf")}
 QUESTIONS = [["light", "What colour is the traffic light?"], ["people", "How many people are there?"]]
 CLIP_SECONDS = 3
-PATIENCE = 90   # seconds, on a busy machine
 PLUGIN = [folder for folder in os.environ.get("GST_PLUGIN_PATH", "").split(os.pathsep)
           if os.path.exists(os.path.join(folder, "libgstsaccade.so"))]
 
@@ -44,15 +45,6 @@ def processes(*words):
             if all(word in command for word in words):
                 found.append(int(folder.name))
     return found
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 class WithClip(unittest.TestCase):

@@ -9,7 +9,7 @@ import threading
 import time
 import unittest
 
-from evaluation import EVAL, answer, question, truth_of
+from evaluation import EVAL, answer, question, truth_of, wait_until
 
 import configurations
 import runs
@@ -181,6 +181,22 @@ class Children(unittest.TestCase):
         """If this fails, a warning on standard output costs a run."""
         records = self.child("""print("hello"); print('{"type": "summary"}')""")
         self.assertEqual(records, [{"type": "summary"}])
+
+    def test_a_child_ends_with_the_program(self):
+        """If this fails, an evaluation that is killed goes on working in the background."""
+        child = os.path.join(self.folder.name, "child.py")
+        with open(child, "w", encoding="utf-8") as file:
+            file.write("import os, sys, time\nprint(os.getpid(), file=open(sys.argv[0] + '.pid', 'w'), flush=True)\ntime.sleep(300)\n")
+        program = "import sys; sys.path.insert(0, %r)\nimport runs\nruns.run_child(%r, {}, 300)" % (EVAL, child)
+        parent = subprocess.Popen([sys.executable, "-c", program])
+        pid_file = child + ".pid"
+        self.assertTrue(wait_until(lambda: os.path.exists(pid_file) and os.path.getsize(pid_file) > 1))
+        with open(pid_file, encoding="ascii") as file:
+            pid = int(file.read())
+        parent.kill()
+        parent.wait()
+        self.assertTrue(wait_until(lambda: not os.path.exists("/proc/%d" % pid) or
+                                   open("/proc/%d/stat" % pid, encoding="ascii").read().split()[2] == "Z"))
 
     def test_a_run_without_answers_is_none(self):
         """If this fails, silence has figures."""

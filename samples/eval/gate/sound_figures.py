@@ -10,6 +10,7 @@ from suites import TEST_SEED, ClipSpec
 
 RATE = 25               # pictures a second, at which a wake can show
 WITHIN_S = 0.2
+EARLY_S = 0.1           # a label's beginning is where a sound has risen, and a picture hears up to its end
 LAUNCH = ("audioconvert ! audioresample ! audio/x-raw,format=F32LE,rate=16000,channels=1 ! gate.audio_0 "
           "videotestsrc pattern=blue num-buffers=%d ! video/x-raw,width=64,height=64,framerate=" + str(RATE) + "/1 ! "
           "masgate name=gate prompt={prompt}")
@@ -39,8 +40,8 @@ def _events_of_jams(path):
 def _row(name, path, seconds, events, every):
     """every: all that is to be heard; a wake outside of it is a false one."""
     wakes = _wakes(path, seconds)
-    caught = [any(start <= at <= start + WITHIN_S + 1 / RATE for at in wakes) for start, _, _ in events]
-    false = [at for at in wakes if not any(start <= at <= end + WITHIN_S for start, end, _ in every)]
+    caught = [any(start - EARLY_S <= at <= start + WITHIN_S for at in wakes) for start, _, _ in events]
+    false = [at for at in wakes if not any(start - EARLY_S <= at <= end + WITHIN_S for start, end, _ in every)]
     return {"name": name, "seconds": seconds, "events": len(events), "caught": sum(caught), "false": len(false),
             "missed": ["%s at %.2f s" % (label, start) for (start, _, label), is_caught in zip(events, caught) if not is_caught]}
 
