@@ -122,7 +122,12 @@ std::span<const std::uint8_t> LightCompensation::apply(std::span<const std::uint
     back[v] = static_cast<std::uint8_t>(std::lround(std::clamp(there, 0.0, 255.0)));
   }
   steady_.resize(cells.size());
-  for (std::size_t i = 0; i < cells.size(); ++i) steady_[i] = back[cells[i]];
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const int steady = back[cells[i]];
+    // A lamp or a screen has a light of its own, which the scene's does not change.
+    const bool is_as_it_was = std::abs(cells[i] - reference[i]) < std::abs(steady - reference[i]);
+    steady_[i] = is_as_it_was ? cells[i] : static_cast<std::uint8_t>(steady);
+  }
   return steady_;
 }
 

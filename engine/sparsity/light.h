@@ -20,7 +20,8 @@ struct Light {
 // automatic exposure or a lamp's flicker is no change. Only what one gain and one offset explain for most of
 // the picture counts as light, and only up to kMostLight levels: a cut, a moving object, a switched-off lamp
 // stay what they are. Light that stays changed is noticed all the same: lasting() says by how much, so that
-// dusk is seen in the end.
+// dusk is seen in the end. What is as bright as before although the light is not, a lamp, has not changed
+// either.
 //
 // The fit is to the reference and not to the frame before, so that no error adds up. Background subtraction
 // knows the problem as "light switch"; gain and offset from quantiles of the two pictures are a plain robust

@@ -16,9 +16,10 @@ constexpr double kReleaseShare = 0.6;
 constexpr double kSoundReleaseShare = 0.5;
 constexpr Duration kSoundPause = std::chrono::seconds(1);         // a shorter one ends no sound
 constexpr Duration kSoundOnset = std::chrono::milliseconds(250);  // which is one sound's beginning
-constexpr double kRouteBand = 0.03;                               // either side of the complexity threshold
-constexpr double kReadingThresholdShare = 0.75;                   // letters are small: less change counts
-constexpr int kPatchesForLight = 16;                              // fewer patches say little about the light
+constexpr double kMovingShare = 0.5;  // of the threshold, by which what moves differs from the frame before
+constexpr double kRouteBand = 0.03;   // either side of the complexity threshold
+constexpr double kReadingThresholdShare = 0.75;  // letters are small: less change counts
+constexpr int kPatchesForLight = 16;             // fewer patches say little about the light
 constexpr int kFineGrid = 256;       // patches, from which on what happens covers more than one of them
 constexpr double kLonelyFactor = 2;  // so a lonely patch must change by so many thresholds,
 constexpr double kFaintShare = 0.5;  // of its most changed neighbour's change
@@ -43,6 +44,7 @@ void MasGate::configure(const MasGateSettings &settings) {
   const std::lock_guard lock(mutex_);
   settings_ = settings;
   relevance_ = relevance_of(settings.question);
+  text_complexity_ = text_complexity_of(settings.question);
 }
 
 MasGateSettings MasGate::settings() const {
@@ -61,7 +63,9 @@ void MasGate::forget() {
   const std::lock_guard lock(mutex_);
   reference_.reset({});
   light_.forget();
+  shift_.forget();
   noise_.forget();
+  pace_.forget();
   spatial_.forget();
   small_since_.reset();
   last_needed_.reset();
@@ -93,14 +97,20 @@ void MasGate::measure_change(StreamTime pts) {
   if (reference_.layout() != layout) {
     reference_.reset(layout);
     light_.forget();
+    shift_.forget();
     noise_.forget();
+    pace_.forget();
+    previous_cells_.clear();
     last_needed_.reset();
     refreshing_.assign(static_cast<std::size_t>(layout.grid.count()), false);
   }
   reference_.advance(pts, settings_.commit_timeout);
-  const bool comparable = layout.grid.count() >= kPatchesForLight && reference_.all_known();
-  steady_cells_ = comparable ? light_.apply(statistics_.cells(), reference_.expected(), pts)
-                             : light_.pass(statistics_.cells(), pts);
+  if (layout.grid.count() >= kPatchesForLight && reference_.all_known()) {
+    const auto lit = light_.apply(statistics_.cells(), reference_.expected(), pts);
+    steady_cells_ = shift_.apply(lit, reference_.expected(), layout);
+  } else {
+    steady_cells_ = light_.pass(statistics_.cells(), pts);
+  }
   noise_.learn(steady_cells_);
   change_.resize(static_cast<std::size_t>(layout.grid.count()));
   floors_.resize(change_.size());
@@ -155,8 +165,18 @@ MasGate::Judgement MasGate::judge_patches(StreamTime pts, MasReport &report) {
     judgement.changed += refreshing_[i] && !owed;
     judgement.aged += aged && !unknown && !refreshing_[i] && !owed;
   }
-  hold_small_changes(pts, threshold, report, judgement);
+  if (judgement.is_only_change()) {
+    judgement.held = hold_small_changes(pts, threshold, report, judgement);
+    if (!judgement.held) judgement.held = hold_motion(pts, threshold, report);
+  } else {
+    small_since_.reset();
+  }
+  if (judgement.held) {
+    report.refresh.assign(change_.size(), 0);
+    judgement.changed = 0;
+  }
   noise_.learn_unrest(differences_, report.refresh);
+  previous_cells_.assign(steady_cells_.begin(), steady_cells_.end());
   return judgement;
 }
 
@@ -165,24 +185,37 @@ bool MasGate::is_aged(int patch, StreamTime pts, Duration max_age) const {
 }
 
 // What is small and weak (the residue of a codec, a leaf) is sent with the next frame that is needed for
-// something else, or once it has lasted.
-void MasGate::hold_small_changes(StreamTime pts, double threshold, MasReport &report, Judgement &judgement) {
-  const bool only_changes = !judgement.unknown && !judgement.light && !judgement.owed && !judgement.aged;
+// something else, or once it has lasted. Says why it is held, or null.
+const char *MasGate::hold_small_changes(StreamTime pts, double threshold, const MasReport &report,
+                                        Judgement &judgement) {
   const bool small =
-      is_fine() && only_changes && judgement.changed > 0 &&
-      clusters_.strongest(report.grid, change_, report.refresh) < kSmall * threshold * threshold;
+      is_fine() && clusters_.strongest(report.grid, change_, report.refresh) < kSmall * threshold * threshold;
   if (!small) {
     small_since_.reset();
-    return;
+    return nullptr;
   }
   if (!small_since_) small_since_ = pts;
   judgement.lasting = pts - *small_since_ >= kSmallWait;
-  if (judgement.lasting) {
-    small_since_.reset();
-  } else {
-    report.refresh.assign(change_.size(), 0);
-    judgement.changed = 0;
-  }
+  if (!judgement.lasting) return "small changes wait for company";
+  small_since_.reset();
+  return nullptr;
+}
+
+// While something goes on moving, its pictures need not follow each other closely. Says why it is held, or
+// null.
+const char *MasGate::hold_motion(StreamTime pts, double threshold, const MasReport &report) {
+  if (settings_.motion_interval <= Duration::zero() || previous_cells_.size() != steady_cells_.size())
+    return nullptr;
+  steps_.resize(change_.size());
+  patch_differences(statistics_.layout(), steady_cells_, previous_cells_, is_fine() ? kShade : 0, steps_);
+  differences_to_change(steps_, floors_, settings_.temporal);
+  moving_.resize(change_.size());
+  std::transform(steps_.begin(), steps_.end(), moving_.begin(), [threshold](float step) {
+    return static_cast<std::uint8_t>(step >= kMovingShare * threshold ? 255 : 0);
+  });
+  const bool urgent = pace_.is_urgent(report.grid, report.refresh, moving_, pts);
+  if (urgent || pts - needed_at_ >= settings_.motion_interval) return nullptr;
+  return "the same motion goes on";
 }
 
 // A sound wakes when it begins; while it goes on, only what is new in it does.
@@ -265,6 +298,7 @@ void MasGate::remember_needed(StreamTime pts, MasReport &report, const Judgement
 
   if (report.refresh_count() > 0) reference_.emit(report.frame, pts, last_needed_cells_, report.refresh);
   last_needed_ = report;
+  needed_at_ = pts;
   ++counts_.needed;
   counts_.patches_refreshed += static_cast<std::uint64_t>(report.refresh_count());
   counts_.sent_again += judgement.owed > 0;
@@ -282,11 +316,12 @@ Result<MasReport> MasGate::look(const Frame &frame, const SoundReading &sound) {
   activity_.resize(change_.size());
   report.spatial = spatial_.measure(statistics_.patches(), activity_);
   report.complexity = complexity_of(statistics_).total();
+  report.text_complexity = text_complexity_;
   auto judgement = judge_patches(frame.pts, report);
   judgement.woken = wakes(sound, frame.pts);
   fill_scores(sound, judgement, report);
   fill_maps(report);
-  report.route = route_for(report.complexity);
+  report.route = route_for(std::max(report.complexity, report.text_complexity));
   report.needed = judgement.woken || report.refresh_count() > 0;
 
   ++counts_.seen;
@@ -299,7 +334,7 @@ Result<MasReport> MasGate::look(const Frame &frame, const SoundReading &sound) {
     last_needed_hash_ = statistics_.hash();
     remember_needed(frame.pts, report, judgement);
   } else {
-    report.reason = "nothing changed";
+    report.reason = judgement.held ? judgement.held : "nothing changed";
   }
   return report;
 }

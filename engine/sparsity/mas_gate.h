@@ -18,11 +18,13 @@
 #include "base/frame.h"
 #include "base/status.h"
 #include "sparsity/camera_noise.h"
+#include "sparsity/camera_shift.h"
 #include "sparsity/change_clusters.h"
 #include "sparsity/committed_reference.h"
 #include "sparsity/light.h"
 #include "sparsity/mas_report.h"
 #include "sparsity/modal_relevance.h"
+#include "sparsity/motion_pace.h"
 #include "sparsity/sound_activity.h"
 #include "sparsity/spatial_sparsity.h"
 #include "sparsity/temporal_sparsity.h"
@@ -37,8 +39,11 @@ struct MasGateSettings {
   TemporalSettings temporal = {};
   Duration commit_timeout = std::chrono::seconds(2);  // of stream time; zero = wait for ever
   Duration max_age = std::chrono::seconds(60);        // a patch older than this is refreshed; zero = never
+  // While something goes on moving where it moves already, frames are needed this far apart; zero = each.
+  Duration motion_interval = std::chrono::milliseconds(400);
   Route route = Route::automatic;
-  double complexity_threshold = 0.75;  // route automatic: pictures above it are better off in the cloud
+  double complexity_threshold =
+      0.75;  // route automatic: pictures or questions above it are better off in the cloud
 };
 
 struct MasGateCounts {
@@ -86,6 +91,9 @@ class MasGate {
     bool light = false;
     bool lasting = false;  // small changes, which have stayed
     bool woken = false;
+    const char *held = nullptr;  // why changes that there are make no frame needed
+
+    bool is_only_change() const { return changed > 0 && !unknown && !light && owed == 0 && aged == 0; }
   };
 
   void measure_change(StreamTime pts);
@@ -93,7 +101,9 @@ class MasGate {
   double threshold_of(int patch, double threshold) const;
   Judgement judge_patches(StreamTime pts, MasReport &report);
   bool is_aged(int patch, StreamTime pts, Duration max_age) const;
-  void hold_small_changes(StreamTime pts, double threshold, MasReport &report, Judgement &judgement);
+  const char *hold_small_changes(StreamTime pts, double threshold, const MasReport &report,
+                                 Judgement &judgement);
+  const char *hold_motion(StreamTime pts, double threshold, const MasReport &report);
   bool wakes(const SoundReading &sound, StreamTime now);
   void fill_scores(const SoundReading &sound, const Judgement &judgement, MasReport &report) const;
   void fill_maps(MasReport &report) const;
@@ -103,9 +113,11 @@ class MasGate {
   mutable std::mutex mutex_;
   MasGateSettings settings_;
   ModalRelevance relevance_;
+  double text_complexity_ = 0;
   PatchStatistics statistics_;
   SpatialSparsity spatial_;
   LightCompensation light_;
+  CameraShift shift_;
   CameraNoise noise_;
   CommittedReference reference_;
   std::span<const std::uint8_t> steady_cells_;  // of the frame being looked at
@@ -115,6 +127,11 @@ class MasGate {
   std::vector<float> floors_;
   std::vector<bool> refreshing_;  // hysteresis per patch
   ChangeClusters clusters_;
+  MotionPace pace_;
+  std::vector<std::uint8_t> previous_cells_;  // steady, of the frame before
+  std::vector<float> steps_;                  // change of each patch since then
+  PatchMap moving_;
+  StreamTime needed_at_{};
   std::optional<StreamTime> small_since_;  // since when small changes have been waiting
   bool sound_active_ = false;              // hysteresis of the sound
   StreamTime sound_heard_{};               // when it was last active

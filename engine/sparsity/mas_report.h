@@ -29,7 +29,8 @@ struct MasReport {
   double modal_audio = 1;   // likewise for the sound; 1 when there is none
   double mas_video = 0;     // combined, per modality
   double mas_audio = 1;
-  double complexity = 0;  // [0, 1], image complexity after MoA-Off (arXiv 2509.16995)
+  double complexity = 0;       // [0, 1], image complexity after MoA-Off (arXiv 2509.16995)
+  double text_complexity = 0;  // [0, 1], likewise of the standing question
   PatchGrid grid;
   PatchMap activity;   // structure in the picture
   PatchMap change;     // difference to the committed reference

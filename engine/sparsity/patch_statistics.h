@@ -23,7 +23,9 @@ namespace saccade {
 
 struct PatchSums {
   std::uint32_t pixels = 0;
-  std::uint64_t sum = 0;          // ΣY
+  std::uint64_t sum = 0;  // ΣY
+  std::uint32_t texture_pixels =
+      0;  // that the next two are of: all, or those of half the rows of a tall picture
   std::uint64_t sum_squares = 0;  // ΣY²
   std::uint64_t gradient = 0;     // Σ(|Y(x+1,y) - Y(x,y)| + |Y(x,y) - Y(x,y-1)|)
 
@@ -65,16 +67,19 @@ class PatchStatistics {
  private:
   void lay_out(int width, int height, PatchGrid grid);
   const std::uint8_t *luma_row(const Frame &frame, int y);
-  void add_row(const std::uint8_t *row, const std::uint8_t *above);
+  void add_texture(const std::uint8_t *row, const std::uint8_t *above);
   PatchSums *patches_of_row(int cell_row);
   void fold_sums(int cell_row);
-  void fold_squares_and_gradients(int cell_row);
+  void fold_texture(int cell_row);
   void finish_cell_row(int cell_row, int pixel_rows);
   void sample_row(const std::uint8_t *row);
   void add_laplacian(const std::uint8_t *above, const std::uint8_t *row, const std::uint8_t *below);
 
   int width_ = 0;
   int height_ = 0;
+  bool every_row_ =
+      true;  // texture is measured on every row, or on two of four: both fields of an interlaced picture
+  int texture_rows_ = 0;  // since the last fold
   CellLayout layout_;
   std::vector<PatchSums> patches_;
   std::vector<std::uint8_t> cells_;

@@ -133,6 +133,7 @@ void set_mas(GstBuffer *buffer, const MasReport &report) {
                     "mas-video", G_TYPE_DOUBLE, report.mas_video,                    //
                     "mas-audio", G_TYPE_DOUBLE, report.mas_audio,                    //
                     "complexity", G_TYPE_DOUBLE, report.complexity,                  //
+                    "text-complexity", G_TYPE_DOUBLE, report.text_complexity,        //
                     "rows", G_TYPE_INT, report.grid.rows,                            //
                     "columns", G_TYPE_INT, report.grid.columns,                      //
                     "needed", G_TYPE_BOOLEAN, static_cast<gboolean>(report.needed),  //
@@ -167,6 +168,7 @@ std::optional<MasReport> get_mas(GstBuffer *buffer) {
   report.mas_video = get_double(structure, "mas-video", 0);
   report.mas_audio = get_double(structure, "mas-audio", 1);
   report.complexity = get_double(structure, "complexity", 0);
+  report.text_complexity = get_double(structure, "text-complexity", 0);
   report.route = route_from(gst_structure_get_string(structure, "route"));
   if (const char *reason = gst_structure_get_string(structure, "reason")) report.reason = reason;
   report.activity = get_map(structure, "activity");

@@ -16,6 +16,7 @@ enum {
   PROP_COMPLEXITY_THRESHOLD,
   PROP_COMMIT_TIMEOUT,
   PROP_MAX_AGE,
+  PROP_MOTION_INTERVAL,
   PROP_AUDIO_WAIT,
   PROP_COLUMNS,
   PROP_ROWS,
@@ -41,7 +42,7 @@ GType gate_mode_type() {
 GType route_type() {
   static const GType type = [] {
     static const GEnumValue values[] = {
-        {static_cast<int>(Route::automatic), "By the picture's complexity", "auto"},
+        {static_cast<int>(Route::automatic), "By the complexity of the picture and the question", "auto"},
         {static_cast<int>(Route::local), "Answer on the device", "local"},
         {static_cast<int>(Route::cloud), "Answer in the cloud", "cloud"},
         {0, nullptr, nullptr}};
@@ -87,7 +88,7 @@ void install_gate_properties(GObjectClass *klass) {
                               "Differences smaller than this many luma levels (0-255) never count", 0, 40,
                               kDefaults.engine.temporal.noise_floor, playing));
   share(PROP_COMPLEXITY_THRESHOLD, "complexity-threshold", "Complexity threshold",
-        "Picture complexity, from 0 to 1, above which route=auto says cloud",
+        "Complexity of the picture or the question, from 0 to 1, above which route=auto says cloud",
         kDefaults.engine.complexity_threshold);
   install(
       PROP_COMMIT_TIMEOUT,
@@ -100,6 +101,13 @@ void install_gate_properties(GObjectClass *klass) {
                               "Nanoseconds of stream time after which an unchanged patch is encoded "
                               "again all the same; 0 = never",
                               0, G_MAXINT64, to_ns(kDefaults.engine.max_age), playing));
+  install(
+      PROP_MOTION_INTERVAL,
+      g_param_spec_uint64("motion-interval", "Motion interval",
+                          "Nanoseconds of stream time between frames that are needed because something goes "
+                          "on moving where it moves already; 0 = each. What begins, stops or appears "
+                          "elsewhere is needed at once",
+                          0, G_MAXINT64, to_ns(kDefaults.engine.motion_interval), playing));
   install(PROP_AUDIO_WAIT,
           g_param_spec_int64("audio-wait", "Audio wait",
                              "Nanoseconds of wall-clock time that a frame waits for late sound at "
@@ -142,6 +150,9 @@ bool set_gate_property(GateSettings &settings, guint id, const GValue *value) {
     case PROP_MAX_AGE:
       engine.max_age = Duration(static_cast<std::int64_t>(g_value_get_uint64(value)));
       return true;
+    case PROP_MOTION_INTERVAL:
+      engine.motion_interval = Duration(static_cast<std::int64_t>(g_value_get_uint64(value)));
+      return true;
     case PROP_AUDIO_WAIT: settings.audio_wait = g_value_get_int64(value); return true;
     case PROP_COLUMNS: settings.columns = g_value_get_int(value); return true;
     case PROP_ROWS: settings.rows = g_value_get_int(value); return true;
@@ -164,6 +175,7 @@ bool get_gate_property(const GateSettings &settings, guint id, GValue *value) {
     case PROP_COMPLEXITY_THRESHOLD: g_value_set_double(value, engine.complexity_threshold); return true;
     case PROP_COMMIT_TIMEOUT: g_value_set_uint64(value, to_ns(engine.commit_timeout)); return true;
     case PROP_MAX_AGE: g_value_set_uint64(value, to_ns(engine.max_age)); return true;
+    case PROP_MOTION_INTERVAL: g_value_set_uint64(value, to_ns(engine.motion_interval)); return true;
     case PROP_AUDIO_WAIT: g_value_set_int64(value, settings.audio_wait); return true;
     case PROP_COLUMNS: g_value_set_int(value, settings.columns); return true;
     case PROP_ROWS: g_value_set_int(value, settings.rows); return true;

@@ -41,6 +41,23 @@ TEST(PatchStatistics, FourByFourPixelsByHand) {
   EXPECT_EQ(statistics.cells()[3], 10);
 }
 
+// If it fails, a tall picture's texture is measured on too few rows, or by the wrong number of pixels.
+TEST(PatchStatistics, HalfTheRowsOfATallPictureTellItsTexture) {
+  PatchStatistics tall;
+  PatchStatistics less_tall;
+  ASSERT_TRUE(tall.measure(Picture(128, 720).stripes(8, 60, 180).noise(12, 5).frame(), {4, 4}).ok());
+  ASSERT_TRUE(less_tall.measure(Picture(128, 716).stripes(8, 60, 180).noise(12, 5).frame(), {4, 4}).ok());
+  for (std::size_t p = 0; p < 16; ++p) {
+    const auto &patch = tall.patches()[p];
+    EXPECT_EQ(patch.texture_pixels, patch.pixels / 2) << p;
+    EXPECT_EQ(less_tall.patches()[p].texture_pixels, less_tall.patches()[p].pixels) << p;
+    EXPECT_NEAR(patch.mean_gradient(), less_tall.patches()[p].mean_gradient(), 0.6) << p;
+    EXPECT_NEAR(patch.deviation(), less_tall.patches()[p].deviation(), 1) << p;
+  }
+  ASSERT_TRUE(tall.measure(Picture(8, 720, 90).frame(), {720, 1}).ok());
+  for (const auto &patch : tall.patches()) EXPECT_EQ(patch.texture_pixels, 8U);
+}
+
 // If it fails, patches whose size does not divide the picture's lose or share pixels.
 TEST(PatchStatistics, EveryPixelBelongsToExactlyOnePatch) {
   for (const auto &[w, h] : {std::pair{1, 1}, {7, 5}, {64, 64}, {100, 37}, {1, 50}, {333, 250}}) {
@@ -66,8 +83,8 @@ TEST(PatchStatistics, BrightTallPatchesDoNotOverflow) {
   PatchStatistics statistics;
   ASSERT_TRUE(statistics.measure(picture.frame(), {1, 1}).ok());
   EXPECT_EQ(statistics.patches()[0].sum, 8U * 1000 * 255);
-  EXPECT_EQ(statistics.patches()[0].sum_squares, 8ULL * 1000 * 255 * 255);
-  EXPECT_EQ(statistics.patches()[0].gradient, 8U * 1999 * 255);
+  EXPECT_EQ(statistics.patches()[0].sum_squares, 8ULL * 500 * 255 * 255);  // half of the rows
+  EXPECT_EQ(statistics.patches()[0].gradient, 8U * 999 * 255);
 }
 
 // If it fails, padding between rows is taken for picture, or RGB is read as grey.
@@ -303,6 +320,19 @@ TEST(Complexity, GrowsFromBlankToCrowded) {
   EXPECT_LT(noisy, 0.4);
   EXPECT_GT(crowd, 0.75);
   EXPECT_LE(crowd, 1);
+}
+
+// If it fails, a long question about many named things is taken for as simple as "Is there a car?".
+TEST(Complexity, OfAQuestionGrowsWithLengthAndWithWhatItNames) {
+  EXPECT_EQ(text_complexity_of(""), 0);
+  const double simple = text_complexity_of("Is there a car?");
+  EXPECT_LT(simple, 0.1);
+  const double named = text_complexity_of("Did Anna take bus 42 to \"North End\"?");
+  EXPECT_GT(named, 0.5);
+  std::string question;
+  for (int i = 0; i < 40; ++i) question += "and then what is it that they do there ";
+  EXPECT_NEAR(text_complexity_of(question), 0.5, 1e-9);
+  EXPECT_EQ(text_complexity_of("Où est lécole? Ici."), text_complexity_of("aa aaa aaaaaa aaa"));
 }
 
 std::vector<float> tone(double hz, double amplitude, double seconds, int rate = 16000) {

@@ -1,0 +1,39 @@
+#include "sparsity/motion_pace.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace saccade {
+namespace {
+
+constexpr Duration kGoesOn = std::chrono::seconds(1);  // a motion with a shorter pause is the same one
+constexpr StreamTime kNever = StreamTime::min();
+
+}  // namespace
+
+bool MotionPace::is_urgent(const PatchGrid &grid, std::span<const std::uint8_t> marked,
+                           std::span<const std::uint8_t> moving, StreamTime now) {
+  if (moved_at_.size() != marked.size()) moved_at_.assign(marked.size(), kNever);
+  bool urgent = false;
+  for (int p = 0; p < grid.count() && !urgent; ++p) {
+    const auto i = static_cast<std::size_t>(p);
+    urgent = marked[i] && (!moving[i] || !moved_around(grid, p, now - kGoesOn));
+  }
+  for (std::size_t i = 0; i < moved_at_.size(); ++i) {
+    if (marked[i] || moving[i]) moved_at_[i] = now;
+  }
+  return urgent;
+}
+
+bool MotionPace::moved_around(const PatchGrid &grid, int patch, StreamTime since) const {
+  const int row = patch / grid.columns;
+  const int column = patch % grid.columns;
+  for (int y = std::max(0, row - 1); y <= std::min(grid.rows - 1, row + 1); ++y) {
+    for (int x = std::max(0, column - 1); x <= std::min(grid.columns - 1, column + 1); ++x) {
+      if (moved_at_[static_cast<std::size_t>(y * grid.columns + x)] >= since) return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace saccade
