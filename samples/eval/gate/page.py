@@ -26,7 +26,10 @@ The edge pair answered every picture, %(fps)d a second; a way of choosing then h
 else, until it chooses again. Static camera: %(static)s. Carried camera: %(carried)s. *Right* is over time and all questions
 but those about what happens; *as everything* compares with the answers to every picture; *missed* are changes of the world that
 are answered rightly when everything is looked at, and never otherwise. Each way at its setting with the fewest pictures that
-agrees with everything in 99 %% of the time, or else at the one that agrees most; the curves have the others.
+agrees with everything in 99 %% of the time, or else at the one that agrees most; the curves have the others. Swept are %(swept)s.
+
+The answers themselves waver: some of them changes from one picture to the next in %(wavering).0f pictures a minute on the static
+streams. Whoever agrees all the time chooses at least those, and would have to know which they are.
 """
 FOOTAGE = """### Which patches to encode again, on real footage
 
@@ -108,7 +111,8 @@ def section(measured, drawn):
     rendered, real, sound = measured["rendered"], measured["footage"], measured["sound"]
     plot = {name: "![%s](images/benchmarks/%s)\n" % (name, name) for name in drawn}
     parts = [ABOUT % {"commit": measured["commit"], "block": BLOCK_S},
-             ANSWERS % {"fps": FPS, "static": ", ".join(rendered["static"]["clips"]), "carried": ", ".join(rendered["carried"]["clips"])}]
+             ANSWERS % {"fps": FPS, "static": ", ".join(rendered["static"]["clips"]), "carried": ", ".join(rendered["carried"]["clips"]), "wavering": rendered["static"]["wavering"],
+                        "swept": "; ".join("`%s`: %s" % of for of in rendered["swept"])}]
     for title, key in (("Static camera", "static"), ("Carried camera", "carried")):
         parts += ["**%s.** %s\n" % (title, _default_line(rendered[key])), _ways_table(rendered[key]) + "\n"]
     parts += [plot[name] for name in drawn if name.startswith("gate-answers")]

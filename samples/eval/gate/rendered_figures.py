@@ -1,13 +1,12 @@
 """Which way of choosing pictures keeps the answers right with the fewest of them? On rendered clips, whose truth is known.
 
-One run of the edge pair answers every picture, five a second. A way of choosing is then scored with those very answers: what
+One run of the edge pair answers every picture, ten a second. A way of choosing is then scored with those very answers: what
 it chose is what is known. So that ways differ by what they choose and by nothing else; thinking takes no time here."""
 
 from dataclasses import dataclass
 
 import bootstrap
 import clips
-import numpy as np
 from configurations import everything_at
 from errors import RunFailed
 from evaluate import Evaluation, Plan
@@ -17,7 +16,8 @@ from runs import quoted
 from score import SHORTEST_CHANGE_S, ClipScore
 from suites import EVERYDAY, LOOKING, MORE_GLANCES, TEST_SEED, ClipSpec, Suite
 
-FPS = 5
+FPS = 10          # of the rendered streams: everything is every picture
+SAMPLED_FPS = 5   # at most, by the sampler in front of the gate
 STREAMS = (ClipSpec("street", TEST_SEED, 20), ClipSpec("calm", TEST_SEED + 1, 40), ClipSpec("dusk", TEST_SEED + 4, 60),
            ClipSpec("shadow", TEST_SEED + 5, 40), ClipSpec("disturbed", TEST_SEED + 2, 40), ClipSpec("lights", TEST_SEED + 6, 40))
 CARRIED = (ClipSpec("handheld", TEST_SEED + 3, 20), ClipSpec("walking", TEST_SEED + 7, 20))
@@ -25,19 +25,19 @@ EMPTY = (ClipSpec("empty", TEST_SEED + 8, 60), ClipSpec("empty", TEST_SEED + 9, 
 KINDS = EVERYDAY + MORE_GLANCES + LOOKING
 
 SAMPLE = "video/x-raw ! framesampler mode=uniform max-rate=%d" % FPS
-# name: what is swept, its settings, and how the launch line shows what was chosen; {setting} and {prompt} are filled in.
+INTERVALS = (0, 0.4, 0.6, 0.8, 1.2, 2, 4, 8)
+# name: what is swept, its settings, and how the launch line shows what was chosen; {setting}, {ns} (the same in nanoseconds)
+# and {prompt} are filled in.
 ELEMENTS = {
-    "masgate": ("change-threshold", (0.03, 0.06, 0.12, 0.2, 0.3, 0.45, 0.65, 0.85),
-                SAMPLE + " ! masgate name=gate prompt={prompt} change-threshold={setting}", "gate"),
-    "framesampler ! masgate": ("change-threshold", (0.03, 0.06, 0.12, 0.2, 0.3, 0.45, 0.65, 0.85),
-                               "video/x-raw ! framesampler max-rate=%d ! masgate name=gate prompt={prompt} "
-                               "change-threshold={setting}" % FPS, "gate"),
+    "masgate": ("motion-interval, s", INTERVALS, SAMPLE + " ! masgate name=gate prompt={prompt} motion-interval={ns}", "gate"),
+    "framesampler ! masgate": ("motion-interval, s", INTERVALS, "video/x-raw ! framesampler max-rate=%d ! masgate name=gate "
+                               "prompt={prompt} motion-interval={ns}" % SAMPLED_FPS, "gate"),
     "scenechange": ("nothing", (0,), SAMPLE + " ! videoconvert ! video/x-raw,format=I420 ! scenechange", "scenechange"),
 }
-PLAIN = {"uniform": ("pictures a second", (0.1, 0.2, 0.35, 0.5, 0.8, 1.25, 2.0, 3.0)),
+PLAIN = {"uniform": ("pictures a second", (0.1, 0.2, 0.35, 0.5, 0.8, 1.25, 1.67, 2.0, 2.5, 3.4, 5.0)),
          "mean-difference": ("brightness levels", (0.5, 1, 1.5, 2, 3, 4, 6, 9, 14)),
          "cosine": ("1 - cosine", (0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16))}
-DEFAULT = ("framesampler ! masgate", 0.12)
+DEFAULT = ("framesampler ! masgate", 0.4)
 
 
 @dataclass
@@ -68,13 +68,16 @@ def _answered(pairs_out, say, jobs):
         yield Answered(name, truth, score.questions, answers, ClipScore(name, truth, score.questions, answers))
 
 
+def _line(launch, setting, prompt):
+    return launch.format(setting=setting, ns=round(setting * 1e9), prompt=quoted(prompt))
+
+
 def _chosen(clip, prompt):
     """{(name, setting): times of pictures} of every way."""
     found = {}
     for name, (_, settings, launch, chosen_by) in ELEMENTS.items():
         for setting in settings:
-            line = launch.format(setting=setting, prompt=quoted(prompt))
-            found[name, setting] = watch(clip, line, chosen_by).chosen
+            found[name, setting] = watch(clip, _line(launch, setting, prompt), chosen_by).chosen
     ways = [(name, setting) for name, (_, settings) in PLAIN.items() for setting in settings]
     found.update(watch(clip, SAMPLE + GREY, "arrival", ways).ways)
     return found
@@ -99,17 +102,11 @@ def _events(score, everything, question):
     return items
 
 
-def _answered_times(clip, times):
-    """Of each chosen picture the answered one that is nearest: a sampler with a rhythm of its own may choose between two."""
-    there = np.array(sorted({round(answer["content"], 6) for answer in clip.answers}))
-    return {float(there[np.abs(there - at).argmin()]) for at in times}
-
-
 def _point(name, setting, of_clips):
     """of_clips: [(Answered, times)]"""
     right, same, missed, frames, minutes, source = [], [], [], 0, 0.0, 0
     for clip, times in of_clips:
-        known = _answered_times(clip, times)
+        known = set(times)
         score = ClipScore(clip.name, clip.truth, clip.questions, [a for a in clip.answers if round(a["content"], 6) in known])
         for question in filter(_is_asked_about, clip.questions):
             right += score.over_time(question, score.seen)
@@ -132,12 +129,24 @@ def _curves(clips_of_group, chosen):
     return curves
 
 
+def _wavering(answered):
+    """Pictures a minute on which some answer is another one than on the picture before."""
+    count = 0
+    for clip in answered:
+        texts = {}
+        for answer in clip.answers:
+            texts.setdefault(answer["content"], {})[answer["kind"]] = answer["text"].strip()
+        told = [texts[at] for at in sorted(texts)]
+        count += sum(before != now for before, now in zip(told, told[1:]))
+    return count / sum(clip.truth.duration / 60 for clip in answered)
+
+
 def _false_wakes(say):
     """Per minute of a street where nothing happens but noise, rain, flicker and exposure steps."""
     rows = []
     for spec in EMPTY:
         truth = clips.rendered(spec, say)
-        line = ELEMENTS[DEFAULT[0]][2].format(setting=DEFAULT[1], prompt=quoted("How many people are there?"))
+        line = _line(ELEMENTS[DEFAULT[0]][2], DEFAULT[1], "How many people are there?")
         chosen = watch(truth.clip, line).chosen
         rows.append({"clip": spec.name, "minutes": truth.duration / 60, "wakes": len(chosen) - 1})
     return rows
@@ -152,6 +161,7 @@ def measure(out, say, jobs):
     carried = {spec.name for spec in CARRIED}
     still = [clip for clip in answered if clip.name not in carried]
     moved = [clip for clip in answered if clip.name in carried]
-    return {"static": {"clips": [c.name for c in still], "curves": _curves(still, chosen)},
+    swept = [(name, what) for name, (what, *_) in {**ELEMENTS, **PLAIN}.items()]
+    return {"static": {"clips": [c.name for c in still], "curves": _curves(still, chosen), "wavering": _wavering(still)},
             "carried": {"clips": [c.name for c in moved], "curves": _curves(moved, chosen)},
-            "false_wakes": _false_wakes(say)}
+            "swept": swept, "false_wakes": _false_wakes(say)}
