@@ -22,7 +22,7 @@ constexpr double kReadingThresholdShare = 0.75;  // letters are small: less chan
 constexpr int kPatchesForLight = 16;             // fewer patches say little about the light
 constexpr int kFineGrid = 256;       // patches, from which on what happens covers more than one of them
 constexpr double kLonelyFactor = 2;  // so a lonely patch must change by so many thresholds,
-constexpr double kFaintShare = 0.5;  // of its most changed neighbour's change
+constexpr double kFaintShare = 0.5;  // one beside others by this share of the strongest of them,
 constexpr float kShade = 8;          // and one that only brightens or darkens by more than so many levels
 constexpr double kSmall = 45;  // squared thresholds that a cluster of patches must add up to, or it may wait
 constexpr Duration kSmallWait = std::chrono::seconds(20);  // for company, but no longer
@@ -166,7 +166,7 @@ MasGate::Judgement MasGate::judge_patches(StreamTime pts, MasReport &report) {
     judgement.aged += aged && !unknown && !refreshing_[i] && !owed;
   }
   if (judgement.is_only_change()) {
-    judgement.held = hold_small_changes(pts, threshold, report, judgement);
+    judgement.held = hold_small_changes(pts, threshold, report);
     if (!judgement.held) judgement.held = hold_motion(pts, threshold, report);
   } else {
     small_since_.reset();
@@ -186,8 +186,7 @@ bool MasGate::is_aged(int patch, StreamTime pts, Duration max_age) const {
 
 // What is small and weak (the residue of a codec, a leaf) is sent with the next frame that is needed for
 // something else, or once it has lasted. Says why it is held, or null.
-const char *MasGate::hold_small_changes(StreamTime pts, double threshold, const MasReport &report,
-                                        Judgement &judgement) {
+const char *MasGate::hold_small_changes(StreamTime pts, double threshold, const MasReport &report) {
   const bool small =
       is_fine() && clusters_.strongest(report.grid, change_, report.refresh) < kSmall * threshold * threshold;
   if (!small) {
@@ -195,8 +194,7 @@ const char *MasGate::hold_small_changes(StreamTime pts, double threshold, const 
     return nullptr;
   }
   if (!small_since_) small_since_ = pts;
-  judgement.lasting = pts - *small_since_ >= kSmallWait;
-  if (!judgement.lasting) return "small changes wait for company";
+  if (pts - *small_since_ < kSmallWait) return "small changes wait for company";
   small_since_.reset();
   return nullptr;
 }

@@ -89,7 +89,6 @@ class MasGate {
     int strongest = 0;  // patch
     bool unknown = false;
     bool light = false;
-    bool lasting = false;  // small changes, which have stayed
     bool woken = false;
     const char *held = nullptr;  // why changes that there are make no frame needed
 
@@ -101,8 +100,7 @@ class MasGate {
   double threshold_of(int patch, double threshold) const;
   Judgement judge_patches(StreamTime pts, MasReport &report);
   bool is_aged(int patch, StreamTime pts, Duration max_age) const;
-  const char *hold_small_changes(StreamTime pts, double threshold, const MasReport &report,
-                                 Judgement &judgement);
+  const char *hold_small_changes(StreamTime pts, double threshold, const MasReport &report);
   const char *hold_motion(StreamTime pts, double threshold, const MasReport &report);
   bool wakes(const SoundReading &sound, StreamTime now);
   void fill_scores(const SoundReading &sound, const Judgement &judgement, MasReport &report) const;
