@@ -15,8 +15,8 @@ namespace {
 constexpr int kCellsPerSide = 8;     // of one patch, at most
 constexpr int kPixelsPerCell = 4;    // along one side, at least, while a patch is large enough
 constexpr int kRowsBeforeFold = 64;  // 64 rows of gradients up to 510 stay below 2^16
-constexpr int kTallPicture = 720;    // rows, from which on half of them tell enough about texture:
-constexpr int kRowsOfFour = 4;       // the first two of four
+constexpr int kTallPicture = 720;    // rows, from which on half of them tell enough:
+constexpr int kOfRows = 4;           // the first two of four
 constexpr int kSampleStep = 4;       // histogram and Laplacian look at every fourth row
 
 int cell_edge(int index, int cells, int size) {
@@ -42,15 +42,12 @@ Status check(const Frame &frame, PatchGrid wanted) {
 }
 
 // The inner loops run over whole rows of pixels, so that the compiler vectorises them.
-SACCADE_VECTORISED void add_luma(const std::uint8_t *row, std::size_t width, std::uint16_t *sum) {
-  for (std::size_t x = 0; x < width; ++x) sum[x] = static_cast<std::uint16_t>(sum[x] + row[x]);
-}
-
-SACCADE_VECTORISED void add_squares_and_gradient(const std::uint8_t *row, std::size_t width,
-                                                 std::uint32_t *squares, std::uint16_t *gradient) {
+SACCADE_VECTORISED void add_pixels(const std::uint8_t *row, std::size_t width, std::uint16_t *sum,
+                                   std::uint32_t *squares, std::uint16_t *gradient) {
   for (std::size_t x = 0; x < width; ++x) {
-    const std::uint32_t v = row[x];
-    squares[x] += v * v;
+    const std::uint16_t v = row[x];
+    sum[x] = static_cast<std::uint16_t>(sum[x] + v);
+    squares[x] += static_cast<std::uint32_t>(v) * v;
   }
   for (std::size_t x = 0; x + 1 < width; ++x) {
     gradient[x] = static_cast<std::uint16_t>(gradient[x] + std::abs(row[x + 1] - row[x]));
@@ -100,14 +97,12 @@ SACCADE_VECTORISED LaplacianSums laplacian_of(const std::uint8_t *above, const s
 double PatchSums::mean() const { return pixels ? static_cast<double>(sum) / pixels : 0; }
 
 double PatchSums::deviation() const {
-  if (!texture_pixels) return 0;
+  if (!pixels) return 0;
   const double m = mean();
-  return std::sqrt(std::max(0.0, static_cast<double>(sum_squares) / texture_pixels - m * m));
+  return std::sqrt(std::max(0.0, static_cast<double>(sum_squares) / pixels - m * m));
 }
 
-double PatchSums::mean_gradient() const {
-  return texture_pixels ? static_cast<double>(gradient) / texture_pixels : 0;
-}
+double PatchSums::mean_gradient() const { return pixels ? static_cast<double>(gradient) / pixels : 0; }
 
 PatchGrid fit_grid(PatchGrid wanted, int width, int height) {
   return {std::clamp(wanted.rows, 1, std::max(1, height)), std::clamp(wanted.columns, 1, std::max(1, width))};
@@ -116,10 +111,10 @@ PatchGrid fit_grid(PatchGrid wanted, int width, int height) {
 void PatchStatistics::lay_out(int width, int height, PatchGrid grid) {
   width_ = width;
   height_ = height;
-  every_row_ = height < kTallPicture || height / grid.rows < kRowsOfFour;
   layout_.grid = grid;
   layout_.cells_across = std::clamp(width / grid.columns / kPixelsPerCell, 1, kCellsPerSide);
   layout_.cells_down = std::clamp(height / grid.rows / kPixelsPerCell, 1, kCellsPerSide);
+  every_row_ = height < kTallPicture || height / layout_.rows() < kOfRows;
   patches_.resize(static_cast<std::size_t>(grid.count()));
   cells_.resize(layout_.count());
   const auto w = static_cast<std::size_t>(width);
@@ -133,19 +128,23 @@ void PatchStatistics::lay_out(int width, int height, PatchGrid grid) {
   for (auto &row : luma_rows_) row.resize(w);
 }
 
+// Valid until a row is asked for that is three or more away.
 const std::uint8_t *PatchStatistics::luma_row(const Frame &frame, int y) {
   const auto *row = frame.row(y);
   if (frame.format == PixelFormat::gray8) return row;
-  auto &luma = luma_rows_[static_cast<std::size_t>(y) % luma_rows_.size()];
+  const auto slot = static_cast<std::size_t>(y) % luma_rows_.size();
+  auto &luma = luma_rows_[slot];
+  if (luma_row_of_[slot] == y) return luma.data();
+  luma_row_of_[slot] = y;
   for (std::size_t x = 0; x < luma.size(); ++x) luma[x] = luma_of(row[3 * x], row[3 * x + 1], row[3 * x + 2]);
   return luma.data();
 }
 
-void PatchStatistics::add_texture(const std::uint8_t *row, const std::uint8_t *above) {
+void PatchStatistics::add_row(const std::uint8_t *row, const std::uint8_t *above) {
   const auto w = static_cast<std::size_t>(width_);
-  add_squares_and_gradient(row, w, column_squares_.data(), column_gradient_.data());
+  add_pixels(row, w, column_sum_.data(), column_squares_.data(), column_gradient_.data());
   if (above) add_gradient_down(row, above, w, column_gradient_.data());
-  ++texture_rows_;
+  ++rows_to_fold_;
 }
 
 PatchSums *PatchStatistics::patches_of_row(int cell_row) {
@@ -167,7 +166,7 @@ void PatchStatistics::fold_sums(int cell_row) {
 }
 
 // The other sums go to patches only: as seldom as 16 bits allow.
-void PatchStatistics::fold_texture(int cell_row) {
+void PatchStatistics::fold_squares_and_gradients(int cell_row) {
   auto *patch = patches_of_row(cell_row);
   for (int p = 0; p < layout_.grid.columns; ++p) {
     const auto first = cell_start_[static_cast<std::size_t>(p * layout_.cells_across)];
@@ -177,11 +176,10 @@ void PatchStatistics::fold_texture(int cell_row) {
                                   static_cast<std::size_t>(last - first));
     patch[p].sum_squares += sums.squares;
     patch[p].gradient += sums.gradient;
-    patch[p].texture_pixels += static_cast<std::uint32_t>((last - first) * texture_rows_);
   }
-  texture_rows_ = 0;
   std::fill(column_squares_.begin(), column_squares_.end(), 0U);
   std::fill(column_gradient_.begin(), column_gradient_.end(), std::uint16_t{0});
+  rows_to_fold_ = 0;
 }
 
 void PatchStatistics::finish_cell_row(int cell_row, int pixel_rows) {
@@ -210,6 +208,23 @@ void PatchStatistics::add_laplacian(const std::uint8_t *above, const std::uint8_
   laplacian_count_ += width_ - 2;
 }
 
+// Adds the rows of a row of cells. Returns how many were looked at.
+int PatchStatistics::measure_cell_row(const Frame &frame, int cell_row) {
+  int rows = 0;
+  const int last = cell_edge(cell_row + 1, layout_.rows(), height_);
+  for (int y = cell_edge(cell_row, layout_.rows(), height_); y < last; ++y) {
+    if (!every_row_ && y % kOfRows >= kOfRows / 2) continue;
+    const auto *above = y > 0 ? luma_row(frame, y - 1) : nullptr;
+    const auto *row = luma_row(frame, y);
+    add_row(row, above);
+    if (y % kSampleStep == 0) sample_row(row);
+    if (y % kSampleStep == 1 && y + 1 < height_) add_laplacian(above, row, luma_row(frame, y + 1));
+    if (++rows % kRowsBeforeFold == 0) fold_sums(cell_row);
+    if (rows_to_fold_ == kRowsBeforeFold) fold_squares_and_gradients(cell_row);
+  }
+  return rows;
+}
+
 Status PatchStatistics::measure(const Frame &frame, PatchGrid wanted) {
   if (auto status = check(frame, wanted); !status.ok()) return status;
   const auto grid = fit_grid(wanted, frame.width, frame.height);
@@ -220,25 +235,12 @@ Status PatchStatistics::measure(const Frame &frame, PatchGrid wanted) {
   histogram_.fill(0);
   laplacian_sum_ = laplacian_squares_ = laplacian_count_ = 0;
 
-  const std::uint8_t *above = nullptr;
-  const std::uint8_t *two_above = nullptr;
+  luma_row_of_.fill(-1);
   for (int cell_row = 0; cell_row < layout_.rows(); ++cell_row) {
-    const int first = cell_edge(cell_row, layout_.rows(), height_);
-    const int last = cell_edge(cell_row + 1, layout_.rows(), height_);
-    for (int y = first; y < last; ++y) {
-      const auto *row = luma_row(frame, y);
-      add_luma(row, static_cast<std::size_t>(width_), column_sum_.data());
-      if (every_row_ || y % kRowsOfFour < kRowsOfFour / 2) add_texture(row, above);
-      if (y % kSampleStep == 0) sample_row(row);
-      if (two_above && y % kSampleStep == 2) add_laplacian(two_above, above, row);
-      two_above = above;
-      above = row;
-      if ((y - first + 1) % kRowsBeforeFold == 0) fold_sums(cell_row);
-      if (texture_rows_ == kRowsBeforeFold) fold_texture(cell_row);
-    }
+    const int rows = measure_cell_row(frame, cell_row);
     fold_sums(cell_row);
-    finish_cell_row(cell_row, last - first);
-    if ((cell_row + 1) % layout_.cells_down == 0) fold_texture(cell_row);
+    finish_cell_row(cell_row, rows);
+    if ((cell_row + 1) % layout_.cells_down == 0) fold_squares_and_gradients(cell_row);
   }
   hash_ = difference_hash(cells_, layout_.columns(), layout_.rows());
   return {};

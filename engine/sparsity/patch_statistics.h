@@ -6,6 +6,9 @@
 // measured against (research: Eventful Transformers, arXiv 2308.13494) is kept in cells, because the
 // mean over a cell averages sensor noise and codec ringing away and costs a sixteenth of the memory.
 //
+// Of a picture of 720 rows and more, half are looked at: the first two of four, so that both fields of an
+// interlaced one are among them.
+//
 // Not thread-safe: one object belongs to one streaming thread. No allocation after the first frame
 // as long as the size and the grid stay as they are.
 #pragma once
@@ -22,10 +25,8 @@
 namespace saccade {
 
 struct PatchSums {
-  std::uint32_t pixels = 0;
-  std::uint64_t sum = 0;  // ΣY
-  std::uint32_t texture_pixels =
-      0;  // that the next two are of: all, or those of half the rows of a tall picture
+  std::uint32_t pixels = 0;       // that were looked at
+  std::uint64_t sum = 0;          // ΣY
   std::uint64_t sum_squares = 0;  // ΣY²
   std::uint64_t gradient = 0;     // Σ(|Y(x+1,y) - Y(x,y)| + |Y(x,y) - Y(x,y-1)|)
 
@@ -67,19 +68,19 @@ class PatchStatistics {
  private:
   void lay_out(int width, int height, PatchGrid grid);
   const std::uint8_t *luma_row(const Frame &frame, int y);
-  void add_texture(const std::uint8_t *row, const std::uint8_t *above);
+  void add_row(const std::uint8_t *row, const std::uint8_t *above);
   PatchSums *patches_of_row(int cell_row);
+  int measure_cell_row(const Frame &frame, int cell_row);
   void fold_sums(int cell_row);
-  void fold_texture(int cell_row);
+  void fold_squares_and_gradients(int cell_row);
   void finish_cell_row(int cell_row, int pixel_rows);
   void sample_row(const std::uint8_t *row);
   void add_laplacian(const std::uint8_t *above, const std::uint8_t *row, const std::uint8_t *below);
 
   int width_ = 0;
   int height_ = 0;
-  bool every_row_ =
-      true;  // texture is measured on every row, or on two of four: both fields of an interlaced picture
-  int texture_rows_ = 0;  // since the last fold
+  bool every_row_ = true;  // is looked at
+  int rows_to_fold_ = 0;   // whose squares and gradients have not gone to their patches yet
   CellLayout layout_;
   std::vector<PatchSums> patches_;
   std::vector<std::uint8_t> cells_;
@@ -95,7 +96,8 @@ class PatchStatistics {
   std::vector<std::uint16_t> column_gradient_;
   std::vector<std::uint32_t> cell_sum_;  // of the current row of cells
   std::vector<int> cell_start_;          // first pixel column of each cell, and one past the last
-  std::array<std::vector<std::uint8_t>, 3> luma_rows_;  // of an RGB frame: this row and the two above
+  std::array<std::vector<std::uint8_t>, 3> luma_rows_;  // of an RGB frame: this row and those beside it
+  std::array<int, 3> luma_row_of_{};                    // which rows these are
 };
 
 // Per patch the mean of |cell - reference| in luma levels, taken over the patch's quarter that differs most,

@@ -41,21 +41,33 @@ TEST(PatchStatistics, FourByFourPixelsByHand) {
   EXPECT_EQ(statistics.cells()[3], 10);
 }
 
-// If it fails, a tall picture's texture is measured on too few rows, or by the wrong number of pixels.
-TEST(PatchStatistics, HalfTheRowsOfATallPictureTellItsTexture) {
+// If it fails, half of a tall picture's rows say something else than all of them, or an RGB one's other rows
+// are read.
+TEST(PatchStatistics, HalfTheRowsOfATallPictureTellTheSame) {
   PatchStatistics tall;
   PatchStatistics less_tall;
-  ASSERT_TRUE(tall.measure(Picture(128, 720).stripes(8, 60, 180).noise(12, 5).frame(), {4, 4}).ok());
+  const auto picture = Picture(128, 720).stripes(8, 60, 180).noise(12, 5);
+  ASSERT_TRUE(tall.measure(picture.frame(), {4, 4}).ok());
   ASSERT_TRUE(less_tall.measure(Picture(128, 716).stripes(8, 60, 180).noise(12, 5).frame(), {4, 4}).ok());
   for (std::size_t p = 0; p < 16; ++p) {
-    const auto &patch = tall.patches()[p];
-    EXPECT_EQ(patch.texture_pixels, patch.pixels / 2) << p;
-    EXPECT_EQ(less_tall.patches()[p].texture_pixels, less_tall.patches()[p].pixels) << p;
-    EXPECT_NEAR(patch.mean_gradient(), less_tall.patches()[p].mean_gradient(), 0.6) << p;
-    EXPECT_NEAR(patch.deviation(), less_tall.patches()[p].deviation(), 1) << p;
+    const auto &half = tall.patches()[p];
+    const auto &all = less_tall.patches()[p];
+    EXPECT_EQ(half.pixels, 32U * 90) << p;
+    EXPECT_EQ(all.pixels, 32U * 179) << p;
+    EXPECT_NEAR(half.mean(), all.mean(), 0.5) << p;
+    EXPECT_NEAR(half.mean_gradient(), all.mean_gradient(), 0.6) << p;
+    EXPECT_NEAR(half.deviation(), all.deviation(), 1) << p;
   }
+  std::vector<std::uint8_t> rgb;
+  for (const auto v : picture.frame().pixels) rgb.insert(rgb.end(), {v, v, v});
+  PatchStatistics coloured;
+  ASSERT_TRUE(coloured.measure({PixelFormat::rgb8, 128, 720, 384, rgb, ms(0)}, {4, 4}).ok());
+  for (std::size_t p = 0; p < 16; ++p) {
+    EXPECT_NEAR(coloured.patches()[p].mean_gradient(), tall.patches()[p].mean_gradient(), 0.2) << p;
+  }
+  EXPECT_NEAR(coloured.laplacian_variance(), tall.laplacian_variance(), 0.02 * tall.laplacian_variance());
   ASSERT_TRUE(tall.measure(Picture(8, 720, 90).frame(), {720, 1}).ok());
-  for (const auto &patch : tall.patches()) EXPECT_EQ(patch.texture_pixels, 8U);
+  for (const auto &patch : tall.patches()) EXPECT_EQ(patch.pixels, 8U);
 }
 
 // If it fails, patches whose size does not divide the picture's lose or share pixels.
@@ -82,8 +94,8 @@ TEST(PatchStatistics, BrightTallPatchesDoNotOverflow) {
   for (int y = 0; y < 2000; y += 2) picture.fill(0, y, 8, 1, 0);
   PatchStatistics statistics;
   ASSERT_TRUE(statistics.measure(picture.frame(), {1, 1}).ok());
-  EXPECT_EQ(statistics.patches()[0].sum, 8U * 1000 * 255);
-  EXPECT_EQ(statistics.patches()[0].sum_squares, 8ULL * 500 * 255 * 255);  // half of the rows
+  EXPECT_EQ(statistics.patches()[0].sum, 8U * 500 * 255);  // of half of the rows
+  EXPECT_EQ(statistics.patches()[0].sum_squares, 8ULL * 500 * 255 * 255);
   EXPECT_EQ(statistics.patches()[0].gradient, 8U * 999 * 255);
 }
 
