@@ -39,8 +39,8 @@ bool is_inside(double row, double column, int rows, int columns) {
 
 }  // namespace
 
-// A camera that moved changes edges everywhere; what else happens leaves at least two quarters of the picture
-// alone.
+// A camera that moved changes edges in more than one quarter of the picture. That other things do so, too,
+// does no harm: this only spares the search while the picture stands still.
 bool CameraShift::differs_all_over(const Cells &cells) {
   int quarters = 0;
   for (int quarter = 0; quarter < 4; ++quarter) {
@@ -144,17 +144,17 @@ std::span<const std::uint8_t> CameraShift::apply(std::span<const std::uint8_t> n
                     layout.rows(),
                     std::max(1.0, layout.cells_across / 2.0),
                     std::max(1.0, layout.cells_down / 2.0)};
-  steady_.assign(now.begin(), now.end());
   if (cells.columns < kLeastCells || cells.rows < kLeastCells || !differs_all_over(cells)) {
     forget();
-    return steady_;
+    return now;
   }
   for (int i = 0; i < kIterations && improve(cells, across_, down_); ++i) {
   }
   if (misfit(cells, across_, down_) > kBetter * misfit(cells, 0, 0)) {
     forget();
-    return steady_;
+    return now;
   }
+  steady_.resize(now.size());
   shift_back(cells);
   return steady_;
 }

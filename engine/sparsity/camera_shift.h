@@ -19,8 +19,8 @@ namespace saccade {
 // number of cells.
 class CameraShift {
  public:
-  // cells, reference: layout.count() of each. Returns the cells as the reference's camera would see them;
-  // valid until the next call.
+  // cells, reference: layout.count() of each. Returns the cells as the reference's camera would see them,
+  // valid until the next call; `cells` themselves where there is no shift.
   std::span<const std::uint8_t> apply(std::span<const std::uint8_t> cells,
                                       std::span<const std::uint8_t> reference, const CellLayout &layout);
   double across() const { return across_; }  // of the last frame, in cells, to the right

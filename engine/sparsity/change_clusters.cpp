@@ -26,15 +26,11 @@ double ChangeClusters::take_cluster(const PatchGrid &grid, std::span<const float
   };
   take(first);
   while (!border_.empty()) {
-    const int row = border_.back() / grid.columns;
-    const int column = border_.back() % grid.columns;
+    const int patch = border_.back();
     border_.pop_back();
-    for (int y = std::max(0, row - 1); y <= std::min(grid.rows - 1, row + 1); ++y) {
-      for (int x = std::max(0, column - 1); x <= std::min(grid.columns - 1, column + 1); ++x) {
-        const int other = y * grid.columns + x;
-        if (left_[static_cast<std::size_t>(other)]) take(other);
-      }
-    }
+    for_patch_and_neighbours(grid, patch, [&](int other) {
+      if (left_[static_cast<std::size_t>(other)]) take(other);
+    });
   }
   return sum;
 }

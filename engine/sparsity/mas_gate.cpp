@@ -125,17 +125,10 @@ bool MasGate::is_fine() const { return statistics_.layout().grid.count() >= kFin
 // Noise and codecs change a patch here and there; what happens changes neighbours too.
 double MasGate::threshold_of(int patch, double threshold) const {
   if (!is_fine()) return threshold;
-  const auto &grid = statistics_.layout().grid;
-  const int row = patch / grid.columns;
-  const int column = patch % grid.columns;
   double beside = 0;
-  for (int y = std::max(0, row - 1); y <= std::min(grid.rows - 1, row + 1); ++y) {
-    for (int x = std::max(0, column - 1); x <= std::min(grid.columns - 1, column + 1); ++x) {
-      const int other = y * grid.columns + x;
-      if (other != patch)
-        beside = std::max(beside, static_cast<double>(change_[static_cast<std::size_t>(other)]));
-    }
-  }
+  for_patch_and_neighbours(statistics_.layout().grid, patch, [&](int other) {
+    if (other != patch) beside = std::max<double>(beside, change_[static_cast<std::size_t>(other)]);
+  });
   return beside < threshold ? kLonelyFactor * threshold : std::max(threshold, kFaintShare * beside);
 }
 

@@ -1,6 +1,5 @@
 #include "sparsity/motion_pace.h"
 
-#include <algorithm>
 #include <cstddef>
 
 namespace saccade {
@@ -26,14 +25,10 @@ bool MotionPace::is_urgent(const PatchGrid &grid, std::span<const std::uint8_t> 
 }
 
 bool MotionPace::moved_around(const PatchGrid &grid, int patch, StreamTime since) const {
-  const int row = patch / grid.columns;
-  const int column = patch % grid.columns;
-  for (int y = std::max(0, row - 1); y <= std::min(grid.rows - 1, row + 1); ++y) {
-    for (int x = std::max(0, column - 1); x <= std::min(grid.columns - 1, column + 1); ++x) {
-      if (moved_at_[static_cast<std::size_t>(y * grid.columns + x)] >= since) return true;
-    }
-  }
-  return false;
+  bool moved = false;
+  for_patch_and_neighbours(grid, patch,
+                           [&](int other) { moved |= moved_at_[static_cast<std::size_t>(other)] >= since; });
+  return moved;
 }
 
 }  // namespace saccade

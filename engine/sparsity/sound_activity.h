@@ -31,7 +31,7 @@ struct SoundReading {
 class SoundActivity {
  public:
   static constexpr Duration kHop = std::chrono::milliseconds(32);
-  static constexpr std::size_t kMostHops = 112'500;  // an hour, 3 MB
+  static constexpr std::size_t kMostHops = 112'500;  // an hour, 4 MB
   static constexpr std::size_t kBands = 12;
 
   void add(const AudioBlock &block);  // blocks in order; a jump in time starts a new hop

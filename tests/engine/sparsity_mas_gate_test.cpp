@@ -333,6 +333,18 @@ TEST(MasGate, RouteFollowsThePropertyAndThenComplexity) {
   EXPECT_EQ(automatic.look(crowd).route, Route::cloud);
 }
 
+// If it fails, a hard question about a simple picture stays with the small model.
+TEST(MasGate, AComplexQuestionIsRoutedToTheCloudToo) {
+  const auto picture = Picture(64, 64, 100);
+  for (const auto &[question, route] : {std::pair{"Is there a car?", Route::automatic},
+                                        {"Did Anna take bus 42 to \"North End\"?", Route::cloud}}) {
+    Gate g({.grid = {2, 2}, .question = question, .complexity_threshold = 0.4});
+    const auto report = g.look(picture);
+    EXPECT_EQ(report.route, route) << question;
+    EXPECT_EQ(report.text_complexity > 0.4, route == Route::cloud) << question;
+  }
+}
+
 // If it fails, pictures of changing size or fewer pixels than patches crash the gate.
 TEST(MasGate, TakesAnySizeAndItsChanges) {
   Gate g;
