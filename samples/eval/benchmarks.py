@@ -105,38 +105,20 @@ def _write_part(part, text):
     if os.path.exists(PAGE):
         with open(PAGE, encoding="utf-8") as file:
             page = file.read()
+    page = with_part(page, part, text)
     with open(PAGE, "w", encoding="utf-8") as file:
-        file.write(with_part(page, part, text))
-
-
-def _new_images(draw):
-    """Draws into the page's folder and takes away what nothing shows any more. draw(folder) -> [names]"""
-    os.makedirs(IMAGES, exist_ok=True)
-    shown = draw(IMAGES)
-    kinds = {os.path.splitext(name)[0] for name in shown}
+        file.write(page)
     for name in os.listdir(IMAGES):
-        if name not in shown and os.path.splitext(name)[0] in kinds:   # the other format
+        if "images/benchmarks/%s)" % name not in page:   # of an earlier page, or the other format
             os.remove(os.path.join(IMAGES, name))
 
 
 def write(report, results, further=()):
-    drawn = []
-
-    def draw(folder):
-        drawn.extend(plots.draw_all(folder, report, results))
-        return [name for _, name in drawn]
-
-    _new_images(draw)
-    _write_part("streams", _streams(report, drawn, further))
+    os.makedirs(IMAGES, exist_ok=True)
+    _write_part("streams", _streams(report, plots.draw_all(IMAGES, report, results), further))
 
 
-def write_gate(text_of, draw):
-    """text_of([names of plots]) -> the part"""
-    drawn = []
-
-    def draw_and_note(folder):
-        drawn.extend(draw(folder))
-        return drawn
-
-    _new_images(draw_and_note)
-    _write_part("gate", text_of(drawn))
+def write_gate(section, draw):
+    """section: the part's text, of the names of plots; draw: makes them in a folder and says their names."""
+    os.makedirs(IMAGES, exist_ok=True)
+    _write_part("gate", section(draw(IMAGES)))

@@ -65,10 +65,14 @@ def _pipeline(name, about, launch, **more):
     return Configuration(name, about, launch=SOURCE + launch, **more)
 
 
+def everything_at(rate, name, about):
+    """Every picture is looked at, so many a second."""
+    return _pipeline(name, about, UNIFORM % rate + ANSWER + "answer-on=frame " + END)
+
+
 _ALL = (
-    _pipeline("everything",
-              "every picture is looked at, %d a second, without a gate: what the others are compared with" % RATE,
-              UNIFORM % RATE + ANSWER + "answer-on=frame " + END),
+    everything_at(RATE, "everything",
+                  "every picture is looked at, %d a second, without a gate: what the others are compared with" % RATE),
     _pipeline("saccade", "Saccade: only what changed is encoded and answered",
               ADAPTIVE % RATE + GATE + COMPRESS + "! " + ANSWER + END),
     _pipeline("saccade-5fps", "the same, allowed to look five times a second",
@@ -108,13 +112,6 @@ _ALL = (
     _server("last-4", "each picture at %d a second with the three before it" % RATE, RATE, "last-n", 4),
     _server("cloud-only", "every picture, %d a second, sent to the cloud pair" % RATE, RATE, pair="cloud"),
 )
-
-
-def everything_at(rate):
-    """Every picture is looked at, so many a second."""
-    return _pipeline("everything-%gfps" % rate, "every picture is looked at, %g a second" % rate,
-                     UNIFORM % rate + ANSWER + "answer-on=frame " + END)
-
 
 CONFIGURATIONS = {configuration.name: configuration for configuration in _ALL}
 # What watches streams; the others are about the models alone.

@@ -3,6 +3,7 @@
 import os
 
 import benchmarks
+import machine
 from errors import BROKEN, INCOMPLETE
 from gate import footage_figures, page, rendered_figures, sound_figures
 
@@ -10,7 +11,8 @@ from gate import footage_figures, page, rendered_figures, sound_figures
 def run(out, docs, jobs, say):
     """-> exit status"""
     os.makedirs(out, exist_ok=True)
-    measured = {"footage": footage_figures.measure(say), "sound": sound_figures.measure(footage_figures.footage.data_folder(), say),
+    measured = {"commit": machine.commit(), "footage": footage_figures.measure(say),
+                "sound": sound_figures.measure(footage_figures.footage.data_folder(), say),
                 "rendered": rendered_figures.measure(out, say, jobs)}
     page.report(out, measured)
     if docs:

@@ -15,18 +15,17 @@ import footage  # noqa: E402
 
 STATIC = ("vtest", "one-by-one-person-detection", "car-detection", "bottle-detection")
 MOVING = ("handheld-bag", "sam2_01_dog", "sam2_04_coffee", "scenecuts-street")
-GRID, SIDE = 32, 512
+GRID = 32
 LAUNCH = ("videorate ! video/x-raw,framerate=%d/1 ! videoscale ! video/x-raw,width=512,height=512" + GREY +
           " ! masgate name=gate rows=32 columns=32 change-threshold=%g")
 PATCH_FPS, ENTRY_FPS = 2, 5
 DEFAULT_CHANGE = 0.12
 CHANGES = (0.03, 0.06, 0.12, 0.2, 0.3, 0.45, 0.65)
 PLAIN_LEVELS = (2, 3, 4, 6, 9, 14, 20)
-PLAIN_LEVEL = 4         # a common choice, at which the shares of patches to refresh were measured
+PLAIN_LEVEL = 4         # low enough to miss nothing on any clip; the curves have the others
 SETTLE_S = 1.5          # after something has left, until its shadow has, too, and the codec has caught up
 BEFORE_S = 0.5          # labels are right to half a second
 CAUGHT_S = 0.5
-SEE_S = footage.STEP
 
 
 @dataclass
@@ -125,7 +124,7 @@ def entry_figure(clip, watched):
             continue
         first = thing["boxes"][0]
         caught = any(_touches(changed, first) for at, changed in zip(watched.times, watched.maps)
-                     if thing["enter"] - SEE_S <= at <= thing["enter"] + CAUGHT_S)
+                     if thing["enter"] - footage.STEP <= at <= thing["enter"] + CAUGHT_S)
         items.append((bootstrap.block_of(clip.name, thing["enter"]), int(caught), 1))
     return bootstrap.share(clip.name + "/entries", items) if items else None
 

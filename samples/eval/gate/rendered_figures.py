@@ -52,7 +52,7 @@ class Answered:
 
 def _answered(pairs_out, say, jobs):
     """Answers to every picture of every clip, from an exact run that is kept and taken again."""
-    everything = everything_at(FPS)
+    everything = everything_at(FPS, "everything-%dfps" % FPS, "every picture of the stream is looked at")
     specs = STREAMS + CARRIED
     truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in specs]}
     suite = Suite("gate", "every picture of the gate's clips", exact=specs, kinds=KINDS)

@@ -41,8 +41,12 @@ def _row(name, path, seconds, events, every):
     """every: all that is to be heard; a wake outside of it is a false one."""
     wakes = _wakes(path, seconds)
     caught = [any(start - EARLY_S <= at <= start + WITHIN_S for at in wakes) for start, _, _ in events]
-    false = [at for at in wakes if not any(start - EARLY_S <= at <= end + WITHIN_S for start, end, _ in every)]
-    return {"name": name, "seconds": seconds, "events": len(events), "caught": sum(caught), "false": len(false),
+    def is_quiet(at):
+        return not any(start - EARLY_S <= at <= end + WITHIN_S for start, end, _ in every)
+
+    quiet = sum(is_quiet(k / RATE) for k in range(round(seconds * RATE))) / RATE
+    return {"name": name, "seconds": seconds, "events": len(events), "caught": sum(caught), "wakes": len(wakes),
+            "quiet_s": quiet, "false": sum(map(is_quiet, wakes)),
             "missed": ["%s at %.2f s" % (label, start) for (start, _, label), is_caught in zip(events, caught) if not is_caught]}
 
 
