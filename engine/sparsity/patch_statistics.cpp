@@ -17,7 +17,8 @@ constexpr int kPixelsPerCell = 4;    // along one side, at least, while a patch 
 constexpr int kRowsBeforeFold = 64;  // 64 rows of gradients up to 510 stay below 2^16
 constexpr int kTallPicture = 720;    // rows, from which on half of them tell enough:
 constexpr int kOfRows = 4;           // the first two of four
-constexpr int kSampleStep = 4;       // histogram and Laplacian look at every fourth row
+constexpr int kSampleStep = 4;       // histogram and Laplacian look at every fourth row,
+constexpr int kTallSampleStep = 8;   // of tall pictures at every eighth
 
 int cell_edge(int index, int cells, int size) {
   return static_cast<int>(static_cast<std::int64_t>(index) * size / cells);
@@ -83,11 +84,18 @@ struct LaplacianSums {
 
 SACCADE_VECTORISED LaplacianSums laplacian_of(const std::uint8_t *above, const std::uint8_t *row,
                                               const std::uint8_t *below, std::size_t width) {
+  constexpr std::size_t kRun = 2048;  // squares of up to 1020 stay below 2^31 in sum
   LaplacianSums sums;
-  for (std::size_t x = 1; x + 1 < width; ++x) {
-    const std::int32_t value = 4 * row[x] - row[x - 1] - row[x + 1] - above[x] - below[x];
-    sums.sum += value;
-    sums.squares += static_cast<std::uint32_t>(value * value);
+  for (std::size_t start = 1; start + 1 < width; start += kRun) {
+    const std::size_t end = std::min(start + kRun, width - 1);
+    std::int32_t squares = 0;
+    for (std::size_t x = start; x < end; ++x) {
+      const auto value =
+          static_cast<std::int16_t>(4 * row[x] - row[x - 1] - row[x + 1] - above[x] - below[x]);
+      sums.sum += value;
+      squares += value * value;
+    }
+    sums.squares += static_cast<std::uint32_t>(squares);
   }
   return sums;
 }
@@ -151,16 +159,13 @@ PatchSums *PatchStatistics::patches_of_row(int cell_row) {
   return &patches_[static_cast<std::size_t>(cell_row / layout_.cells_down * layout_.grid.columns)];
 }
 
-// ΣY of each pixel column goes to its cell and its patch.
-void PatchStatistics::fold_sums(int cell_row) {
-  auto *patch = patches_of_row(cell_row);
-  for (int c = 0; c < layout_.columns(); ++c) {
-    const auto cell = static_cast<std::size_t>(c);
+// ΣY of each pixel column goes to its cell.
+void PatchStatistics::fold_sums() {
+  for (std::size_t cell = 0; cell < cell_sum_.size(); ++cell) {
     std::uint32_t sum = 0;
     for (int x = cell_start_[cell]; x < cell_start_[cell + 1]; ++x)
       sum += column_sum_[static_cast<std::size_t>(x)];
     cell_sum_[cell] += sum;
-    patch[c / layout_.cells_across].sum += sum;
   }
   std::fill(column_sum_.begin(), column_sum_.end(), std::uint16_t{0});
 }
@@ -183,15 +188,18 @@ void PatchStatistics::fold_squares_and_gradients(int cell_row) {
 }
 
 void PatchStatistics::finish_cell_row(int cell_row, int pixel_rows) {
-  const int columns = layout_.columns();
+  auto *out = &cells_[static_cast<std::size_t>(cell_row * layout_.columns())];
   auto *patch = patches_of_row(cell_row);
-  auto *out = &cells_[static_cast<std::size_t>(cell_row) * static_cast<std::size_t>(columns)];
-  for (int c = 0; c < columns; ++c) {
-    const auto cell = static_cast<std::size_t>(c);
-    const auto pixels = static_cast<std::uint32_t>((cell_start_[cell + 1] - cell_start_[cell]) * pixel_rows);
-    out[c] = static_cast<std::uint8_t>((cell_sum_[cell] + pixels / 2) / pixels);
-    patch[c / layout_.cells_across].pixels += pixels;
-    cell_sum_[cell] = 0;
+  std::size_t cell = 0;
+  for (int p = 0; p < layout_.grid.columns; ++p, ++patch) {
+    for (int c = 0; c < layout_.cells_across; ++c, ++cell) {
+      const auto pixels =
+          static_cast<std::uint32_t>((cell_start_[cell + 1] - cell_start_[cell]) * pixel_rows);
+      out[cell] = static_cast<std::uint8_t>((cell_sum_[cell] + pixels / 2) / pixels);
+      patch->pixels += pixels;
+      patch->sum += cell_sum_[cell];
+      cell_sum_[cell] = 0;
+    }
   }
 }
 
@@ -211,15 +219,16 @@ void PatchStatistics::add_laplacian(const std::uint8_t *above, const std::uint8_
 // Adds the rows of a row of cells. Returns how many were looked at.
 int PatchStatistics::measure_cell_row(const Frame &frame, int cell_row) {
   int rows = 0;
+  const int sample_step = every_row_ ? kSampleStep : kTallSampleStep;
   const int last = cell_edge(cell_row + 1, layout_.rows(), height_);
   for (int y = cell_edge(cell_row, layout_.rows(), height_); y < last; ++y) {
     if (!every_row_ && y % kOfRows >= kOfRows / 2) continue;
     const auto *above = y > 0 ? luma_row(frame, y - 1) : nullptr;
     const auto *row = luma_row(frame, y);
     add_row(row, above);
-    if (y % kSampleStep == 0) sample_row(row);
-    if (y % kSampleStep == 1 && y + 1 < height_) add_laplacian(above, row, luma_row(frame, y + 1));
-    if (++rows % kRowsBeforeFold == 0) fold_sums(cell_row);
+    if (y % sample_step == 0) sample_row(row);
+    if (y % sample_step == 1 && y + 1 < height_) add_laplacian(above, row, luma_row(frame, y + 1));
+    if (++rows % kRowsBeforeFold == 0) fold_sums();
     if (rows_to_fold_ == kRowsBeforeFold) fold_squares_and_gradients(cell_row);
   }
   return rows;
@@ -238,7 +247,7 @@ Status PatchStatistics::measure(const Frame &frame, PatchGrid wanted) {
   luma_row_of_.fill(-1);
   for (int cell_row = 0; cell_row < layout_.rows(); ++cell_row) {
     const int rows = measure_cell_row(frame, cell_row);
-    fold_sums(cell_row);
+    fold_sums();
     finish_cell_row(cell_row, rows);
     if ((cell_row + 1) % layout_.cells_down == 0) fold_squares_and_gradients(cell_row);
   }

@@ -62,8 +62,8 @@ class PatchStatistics {
   std::span<const PatchSums> patches() const { return patches_; }  // row by row
   std::span<const std::uint8_t> cells() const { return cells_; }   // layout().rows() x columns()
   std::uint64_t hash() const { return hash_; }
-  std::span<const std::uint32_t, 256> histogram() const { return histogram_; }  // one pixel in sixteen
-  double laplacian_variance() const;  // of one row in four; luma levels squared
+  std::span<const std::uint32_t, 256> histogram() const { return histogram_; }  // of a sample
+  double laplacian_variance() const;  // of some rows; luma levels squared
 
  private:
   void lay_out(int width, int height, PatchGrid grid);
@@ -71,7 +71,7 @@ class PatchStatistics {
   void add_row(const std::uint8_t *row, const std::uint8_t *above);
   PatchSums *patches_of_row(int cell_row);
   int measure_cell_row(const Frame &frame, int cell_row);
-  void fold_sums(int cell_row);
+  void fold_sums();
   void fold_squares_and_gradients(int cell_row);
   void finish_cell_row(int cell_row, int pixel_rows);
   void sample_row(const std::uint8_t *row);
