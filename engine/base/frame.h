@@ -44,6 +44,15 @@ struct AudioBlock {
   int rate = 0;                    // Hz
   int channels = 1;
   StreamTime pts{};
+
+  std::size_t frames() const { return samples.size() / static_cast<std::size_t>(channels); }
+  float mono(std::size_t frame) const {  // the mean of its channels
+    float sum = 0;
+    for (const float s :
+         samples.subspan(frame * static_cast<std::size_t>(channels), static_cast<std::size_t>(channels)))
+      sum += s;
+    return sum / static_cast<float>(channels);
+  }
 };
 
 }  // namespace saccade

@@ -25,31 +25,28 @@ constexpr double kUnrestFactor = 2.5;
 }  // namespace
 
 void CameraNoise::forget() {
-  previous_.clear();
   previous_difference_.clear();
   unrest_.clear();
   noise_ = 1;
 }
 
-void CameraNoise::learn(std::span<const std::uint8_t> cells) {
-  if (previous_.size() == cells.size()) {
-    const std::size_t stride = std::max<std::size_t>(1, cells.size() / kSamples);
-    steps_.clear();
-    for (std::size_t i = 0; i < cells.size(); i += stride) {
-      steps_.push_back(static_cast<std::int16_t>(cells[i] - previous_[i]));
-    }
-    const auto middle = steps_.begin() + static_cast<std::ptrdiff_t>(steps_.size() / 2);
-    std::nth_element(steps_.begin(), middle, steps_.end());
-    const int light = *middle;  // what all cells have in common is no noise
-    for (auto &step : steps_) step = static_cast<std::int16_t>(std::abs(step - light));
-    const auto quiet = steps_.begin() + static_cast<std::ptrdiff_t>((steps_.size() * 3 + 3) / 4);
-    std::nth_element(steps_.begin(), quiet - 1, steps_.end());
-    double residual = 0;
-    for (auto it = steps_.begin(); it != quiet; ++it) residual += *it;
-    residual /= static_cast<double>(quiet - steps_.begin());
-    noise_ += kNoiseRate * (std::min(kMostNoise, kDeviationOfTrimmedMean * residual) - noise_);
+void CameraNoise::learn(std::span<const std::uint8_t> previous, std::span<const std::uint8_t> cells) {
+  if (previous.size() != cells.size()) return;
+  const std::size_t stride = std::max<std::size_t>(1, cells.size() / kSamples);
+  steps_.clear();
+  for (std::size_t i = 0; i < cells.size(); i += stride) {
+    steps_.push_back(static_cast<std::int16_t>(cells[i] - previous[i]));
   }
-  previous_.assign(cells.begin(), cells.end());
+  const auto middle = steps_.begin() + static_cast<std::ptrdiff_t>(steps_.size() / 2);
+  std::nth_element(steps_.begin(), middle, steps_.end());
+  const int light = *middle;  // what all cells have in common is no noise
+  for (auto &step : steps_) step = static_cast<std::int16_t>(std::abs(step - light));
+  const auto quiet = steps_.begin() + static_cast<std::ptrdiff_t>((steps_.size() * 3 + 3) / 4);
+  std::nth_element(steps_.begin(), quiet - 1, steps_.end());
+  double residual = 0;
+  for (auto it = steps_.begin(); it != quiet; ++it) residual += *it;
+  residual /= static_cast<double>(quiet - steps_.begin());
+  noise_ += kNoiseRate * (std::min(kMostNoise, kDeviationOfTrimmedMean * residual) - noise_);
 }
 
 void CameraNoise::learn_unrest(std::span<const float> differences, const PatchMap &refreshed) {

@@ -15,14 +15,14 @@ namespace saccade {
 // PBAS, Hofmann et al. 2012, per patch). Slow drift hardly wavers and is no unrest; nor is what differs by
 // more than kMostUnrest levels.
 //
-// Not thread-safe. No allocation after the first frame with the same number of cells and patches.
+// Not thread-safe. No allocation after the second frame with the same number of cells and patches.
 class CameraNoise {
  public:
   static constexpr double kMostNoise = 8;    // luma levels; more is motion
   static constexpr double kMostUnrest = 16;  // luma levels
 
-  // cells: of this frame.
-  void learn(std::span<const std::uint8_t> cells);
+  // The cells of the frame before (anything but as many when there was none) and of this one.
+  void learn(std::span<const std::uint8_t> previous, std::span<const std::uint8_t> cells);
   // differences: per patch, in luma levels, to the reference; `refreshed` marks the patches whose reference
   // is about to become this frame.
   void learn_unrest(std::span<const float> differences, const PatchMap &refreshed);
@@ -33,7 +33,6 @@ class CameraNoise {
   void forget();
 
  private:
-  std::vector<std::uint8_t> previous_;
   std::vector<std::int16_t> steps_;
   std::vector<float> previous_difference_;  // per patch
   std::vector<float> unrest_;               // per patch, luma levels

@@ -65,6 +65,7 @@ void MasGate::forget() {
   light_.forget();
   shift_.forget();
   noise_.forget();
+  previous_cells_.clear();
   pace_.forget();
   spatial_.forget();
   small_since_.reset();
@@ -111,7 +112,7 @@ void MasGate::measure_change(StreamTime pts) {
   } else {
     steady_cells_ = light_.pass(statistics_.cells(), pts);
   }
-  noise_.learn(steady_cells_);
+  noise_.learn(previous_cells_, steady_cells_);
   change_.resize(static_cast<std::size_t>(layout.grid.count()));
   floors_.resize(change_.size());
   patch_differences(layout, steady_cells_, reference_.expected(), is_fine() ? kShade : 0, change_);
@@ -233,6 +234,7 @@ void MasGate::fill_scores(const SoundReading &sound, const Judgement &judgement,
   const double urgency = judgement.owed ? 1 : most;
   report.mas_video = 1 - relevance_.video * std::sqrt(1 - report.spatial) * urgency;
   report.mas_audio = sound.present ? 1 - relevance_.audio * sound.activity : 1;
+  report.sound_active = sound_active_;
 }
 
 void MasGate::fill_maps(MasReport &report) const {

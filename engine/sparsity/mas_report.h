@@ -32,11 +32,12 @@ struct MasReport {
   double complexity = 0;       // [0, 1], image complexity after MoA-Off (arXiv 2509.16995)
   double text_complexity = 0;  // [0, 1], likewise of the standing question
   PatchGrid grid;
-  PatchMap activity;   // structure in the picture
-  PatchMap change;     // difference to the committed reference
-  PatchMap keep;       // worth giving to the language model
-  PatchMap refresh;    // must be encoded again: 255 = yes, 0 = no
-  bool needed = true;  // whether this frame deserves an answer at all
+  PatchMap activity;          // structure in the picture
+  PatchMap change;            // difference to the committed reference
+  PatchMap keep;              // worth giving to the language model
+  PatchMap refresh;           // must be encoded again: 255 = yes, 0 = no
+  bool needed = true;         // whether this frame deserves an answer at all
+  bool sound_active = false;  // the sound stands out of its background: it belongs to the answer
   Route route = Route::automatic;
   std::string reason;  // one line for people: why it is (not) needed
 

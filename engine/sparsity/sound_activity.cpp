@@ -75,11 +75,8 @@ void SoundActivity::add(const AudioBlock &block) {
     anchored_ = true;
   }
   const auto hop_size = static_cast<std::size_t>(to_seconds(kHop) * rate_);
-  const auto channels = static_cast<std::size_t>(block.channels);
-  for (std::size_t i = 0; i + channels <= block.samples.size(); i += channels) {
-    float sum = 0;
-    for (std::size_t c = 0; c < channels; ++c) sum += block.samples[i + c];
-    window_.push_back(sum / static_cast<float>(channels));
+  for (std::size_t i = 0; i < block.frames(); ++i) {
+    window_.push_back(block.mono(i));
     if (window_.size() >= std::max<std::size_t>(hop_size, 16)) finish_hop();
   }
 }

@@ -1,9 +1,13 @@
 #include "common/metas.h"
 
+#include <gst/audio/audio.h>
 #include <gst/video/video.h>
 
+#include <cstring>
 #include <mutex>
 #include <string>
+
+#include "common/pointers.h"
 
 namespace saccade::gst {
 namespace {
@@ -108,6 +112,7 @@ void register_metas() {
       if (!gst_meta_get_info(name)) gst_meta_register_custom(name, tags, transform, nullptr, nullptr);
     };
     add(kMasMetaName, geometry_tags, mas_transform);
+    add(kAudioMetaName, no_tags, nullptr);
     add(kSegmentMetaName, no_tags, nullptr);
     add(kAnswerMetaName, no_tags, nullptr);
     tokens_info();
@@ -124,20 +129,21 @@ GstStructure *ensure_mas_structure(GstBuffer *buffer) {
 void set_mas(GstBuffer *buffer, const MasReport &report) {
   GstStructure *structure = ensure_mas_structure(buffer);
   if (!structure) return;
-  gst_structure_set(structure,                                                       //
-                    "frame", G_TYPE_UINT64, static_cast<guint64>(report.frame),      //
-                    "spatial", G_TYPE_DOUBLE, report.spatial,                        //
-                    "temporal", G_TYPE_DOUBLE, report.temporal,                      //
-                    "modal-video", G_TYPE_DOUBLE, report.modal_video,                //
-                    "modal-audio", G_TYPE_DOUBLE, report.modal_audio,                //
-                    "mas-video", G_TYPE_DOUBLE, report.mas_video,                    //
-                    "mas-audio", G_TYPE_DOUBLE, report.mas_audio,                    //
-                    "complexity", G_TYPE_DOUBLE, report.complexity,                  //
-                    "text-complexity", G_TYPE_DOUBLE, report.text_complexity,        //
-                    "rows", G_TYPE_INT, report.grid.rows,                            //
-                    "columns", G_TYPE_INT, report.grid.columns,                      //
-                    "needed", G_TYPE_BOOLEAN, static_cast<gboolean>(report.needed),  //
-                    "route", G_TYPE_STRING, to_string(report.route),                 //
+  gst_structure_set(structure,                                                                   //
+                    "frame", G_TYPE_UINT64, static_cast<guint64>(report.frame),                  //
+                    "spatial", G_TYPE_DOUBLE, report.spatial,                                    //
+                    "temporal", G_TYPE_DOUBLE, report.temporal,                                  //
+                    "modal-video", G_TYPE_DOUBLE, report.modal_video,                            //
+                    "modal-audio", G_TYPE_DOUBLE, report.modal_audio,                            //
+                    "mas-video", G_TYPE_DOUBLE, report.mas_video,                                //
+                    "mas-audio", G_TYPE_DOUBLE, report.mas_audio,                                //
+                    "complexity", G_TYPE_DOUBLE, report.complexity,                              //
+                    "text-complexity", G_TYPE_DOUBLE, report.text_complexity,                    //
+                    "rows", G_TYPE_INT, report.grid.rows,                                        //
+                    "columns", G_TYPE_INT, report.grid.columns,                                  //
+                    "needed", G_TYPE_BOOLEAN, static_cast<gboolean>(report.needed),              //
+                    "sound-active", G_TYPE_BOOLEAN, static_cast<gboolean>(report.sound_active),  //
+                    "route", G_TYPE_STRING, to_string(report.route),                             //
                     "reason", G_TYPE_STRING, report.reason.c_str(), nullptr);
   set_map(structure, "activity", report.activity);
   set_map(structure, "change", report.change);
@@ -176,6 +182,43 @@ std::optional<MasReport> get_mas(GstBuffer *buffer) {
   report.keep = get_map(structure, "keep");
   report.refresh = get_map(structure, "refresh");
   return report;
+}
+
+void set_audio(GstBuffer *buffer, const SoundClip &clip) {
+  register_metas();
+  GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, kAudioMetaName);
+  if (!meta) meta = gst_buffer_add_custom_meta(buffer, kAudioMetaName);
+  if (!meta) return;
+  const BufferPtr sound(gst_buffer_new_memdup(clip.samples.data(), clip.samples.size() * sizeof(gint16)));
+  GST_BUFFER_PTS(sound.get()) = static_cast<GstClockTime>(clip.start.count());
+  GST_BUFFER_DURATION(sound.get()) = static_cast<GstClockTime>((clip.end() - clip.start).count());
+  const CapsPtr caps(gst_caps_new_simple("audio/x-raw", "format", G_TYPE_STRING, GST_AUDIO_NE(S16), "rate",
+                                         G_TYPE_INT, clip.rate, "channels", G_TYPE_INT, 1, "layout",
+                                         G_TYPE_STRING, "interleaved", nullptr));
+  const SamplePtr sample(gst_sample_new(sound.get(), caps.get(), nullptr, nullptr));
+  gst_structure_set(gst_custom_meta_get_structure(meta), "audio", GST_TYPE_SAMPLE, sample.get(), nullptr);
+}
+
+SoundClip get_audio(GstBuffer *buffer) {
+  register_metas();
+  GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, kAudioMetaName);
+  if (!meta) return {};
+  const GValue *value = gst_structure_get_value(gst_custom_meta_get_structure(meta), "audio");
+  if (!value || !G_VALUE_HOLDS(value, GST_TYPE_SAMPLE)) return {};
+  GstSample *sample = gst_value_get_sample(value);
+  GstAudioInfo info;
+  if (!gst_sample_get_caps(sample) || !gst_audio_info_from_caps(&info, gst_sample_get_caps(sample)) ||
+      GST_AUDIO_INFO_FORMAT(&info) != GST_AUDIO_FORMAT_S16 || GST_AUDIO_INFO_CHANNELS(&info) != 1)
+    return {};
+  GstBuffer *sound = gst_sample_get_buffer(sample);
+  GstMapInfo map;
+  if (!sound || !gst_buffer_map(sound, &map, GST_MAP_READ)) return {};
+  SoundClip clip{
+      GST_AUDIO_INFO_RATE(&info), StreamTime(static_cast<std::int64_t>(GST_BUFFER_PTS(sound))), {}};
+  clip.samples.resize(map.size / sizeof(gint16));
+  std::memcpy(clip.samples.data(), map.data, clip.samples.size() * sizeof(gint16));
+  gst_buffer_unmap(sound, &map);
+  return clip;
 }
 
 void set_tokens(GstBuffer *buffer, SharedTokens tokens) {

@@ -10,13 +10,15 @@
 #include <optional>
 
 #include "sparsity/mas_report.h"
+#include "sparsity/sound_memory.h"
 #include "tokens/token_set.h"
 
 namespace saccade::gst {
 
 // Custom meta names. "SaccadeMasMeta" is bound to the picture's geometry (tags video,size): scaling
-// keeps it, cropping and flipping drop it. The other two are bound to time only.
+// keeps it, cropping and flipping drop it. The others are bound to time only.
 inline constexpr const char *kMasMetaName = "SaccadeMasMeta";
+inline constexpr const char *kAudioMetaName = "SaccadeAudioMeta";
 inline constexpr const char *kSegmentMetaName = "SaccadeSegmentMeta";
 inline constexpr const char *kAnswerMetaName = "SaccadeAnswerMeta";
 
@@ -28,6 +30,11 @@ std::optional<MasReport> get_mas(GstBuffer *buffer);  // empty when there is non
 
 // Sampling reason and other small facts go into the same structure; null when there is none yet.
 GstStructure *ensure_mas_structure(GstBuffer *buffer);
+
+// What was heard around a picture, up to its end: `audio` is a GstSample of audio/x-raw, S16LE, one channel,
+// whose buffer has running times.
+void set_audio(GstBuffer *buffer, const SoundClip &clip);
+SoundClip get_audio(GstBuffer *buffer);  // rate 0 when there is none or it is malformed
 
 // Tokens.
 void set_tokens(GstBuffer *buffer, SharedTokens tokens);

@@ -22,6 +22,11 @@ struct CapsUnref {
 };
 using CapsPtr = std::unique_ptr<GstCaps, CapsUnref>;
 
+struct SampleUnref {
+  void operator()(GstSample *sample) const { gst_sample_unref(sample); }
+};
+using SamplePtr = std::unique_ptr<GstSample, SampleUnref>;
+
 struct GFree {
   void operator()(gchar *text) const { g_free(text); }
 };

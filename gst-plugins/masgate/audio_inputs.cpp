@@ -70,8 +70,10 @@ bool AudioInputs::take(GstPad *pad, GstBuffer *buffer) {
   to_floats(input.info, map, input.samples);
   gst_buffer_unmap(buffer, &map);
   const auto time = input.running_time(GST_BUFFER_PTS(buffer));
-  input.activity.add(
-      {input.samples, GST_AUDIO_INFO_RATE(&input.info), GST_AUDIO_INFO_CHANNELS(&input.info), time});
+  const AudioBlock block{input.samples, GST_AUDIO_INFO_RATE(&input.info),
+                         GST_AUDIO_INFO_CHANNELS(&input.info), time};
+  input.activity.add(block);
+  input.memory.add(block);
   moved(input);
   return true;
 }
@@ -80,7 +82,9 @@ void AudioInputs::skip(GstPad *pad, GstClockTime pts, GstClockTime duration) {
   const std::lock_guard lock(mutex_);
   auto &input = inputs_[pad];
   const auto length = GST_CLOCK_TIME_IS_VALID(duration) ? static_cast<std::int64_t>(duration) : 0;
-  input.activity.skip_to(input.running_time(pts) + Duration(length));
+  const auto end = input.running_time(pts) + Duration(length);
+  input.activity.skip_to(end);
+  input.memory.skip_to(end);
   moved(input);
 }
 
@@ -94,6 +98,7 @@ void AudioInputs::flush(GstPad *pad) {
   const std::lock_guard lock(mutex_);
   auto &input = inputs_[pad];
   input.activity.forget();
+  input.memory.forget();
   input.ended = false;
   gst_segment_init(&input.segment, GST_FORMAT_TIME);
   moved(input);
@@ -104,23 +109,40 @@ void AudioInputs::restart() {
   flushing_ = false;
   for (auto &[pad, input] : inputs_) {
     input.activity.forget();
+    input.memory.forget();
     input.ended = input.hopeless = false;
   }
 }
 
-SoundReading AudioInputs::heard(StreamInterval interval) {
+SoundReading AudioInputs::heard(StreamInterval interval, Duration keep) {
   const std::lock_guard lock(mutex_);
   SoundReading most;
+  most_active_ = nullptr;
   for (auto &[pad, input] : inputs_) {
     if (!input.has_format) continue;
     input.activity.forget_before(interval.start);
+    input.memory.forget_before(interval.end - keep);
     const auto reading = input.activity.over(interval);
+    if (!most_active_ || reading.activity > most.activity) most_active_ = pad;
     most.present = true;
     most.activity = std::max(most.activity, reading.activity);
     most.novelty = std::max(most.novelty, reading.novelty);
     most.level_db = std::max(most.level_db, reading.level_db);
   }
   return most;
+}
+
+SoundClip AudioInputs::clip(StreamInterval interval) const {
+  const std::lock_guard lock(mutex_);
+  const auto input = inputs_.find(most_active_);
+  return input == inputs_.end() ? SoundClip{} : input->second.memory.clip(interval);
+}
+
+std::uint64_t AudioInputs::lost_samples() const {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t lost = 0;
+  for (const auto &[pad, input] : inputs_) lost += input.memory.lost();
+  return lost;
 }
 
 StreamTime AudioInputs::heard_until_locked() const {

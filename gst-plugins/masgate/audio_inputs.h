@@ -1,8 +1,8 @@
 // masgate's ears: what is heard on each of its audio pads, joined by running time.
 //
-// The audio threads only append to bounded memory (an hour of readings per pad) under a lock that nobody
-// holds while waiting or pushing; so an audio chain never blocks. All functions may be called from
-// any thread; a pad is a key only.
+// The audio threads only append to bounded memory (per pad an hour of readings, and 32 MB of sound) under a
+// lock that nobody holds while waiting or pushing; so an audio chain never blocks. All functions may be
+// called from any thread; a pad is a key only.
 #pragma once
 
 #include <gst/audio/audio.h>
@@ -16,6 +16,7 @@
 
 #include "base/time.h"
 #include "sparsity/sound_activity.h"
+#include "sparsity/sound_memory.h"
 
 namespace saccade::gst {
 
@@ -35,9 +36,12 @@ class AudioInputs {
   void restart();  // every pad as if new; keeps formats
 
   // What was heard on all pads in the interval, the most active of them; not present without a pad that has a
-  // format. What was heard before the interval is forgotten.
-  SoundReading heard(StreamInterval interval);
-  StreamTime heard_until() const;  // the most advanced pad
+  // format. What was heard before the interval is forgotten, except for the last `keep` of sound.
+  SoundReading heard(StreamInterval interval, Duration keep);
+  // Of the pad that was the most active one in heard(): what is kept of the interval.
+  SoundClip clip(StreamInterval interval) const;
+  std::uint64_t lost_samples() const;  // that pictures came too late for
+  StreamTime heard_until() const;      // the most advanced pad
 
   // Waits until every pad that goes on has been heard up to `time`, but at most `most` of wall-clock time. A
   // pad that made somebody wait in vain is not waited for again until it moves, so that a dead microphone
@@ -56,6 +60,7 @@ class AudioInputs {
     bool hopeless = false;  // was waited for in vain
     GstSegment segment{};
     SoundActivity activity;
+    SoundMemory memory;
     std::vector<float> samples;  // scratch
 
     StreamTime running_time(GstClockTime pts) const;
@@ -67,6 +72,7 @@ class AudioInputs {
   mutable std::mutex mutex_;
   std::condition_variable_any moved_;
   std::map<GstPad *, Input> inputs_;
+  GstPad *most_active_ = nullptr;  // a key only
   bool flushing_ = false;
 };
 

@@ -73,6 +73,7 @@ GstStructure *GateRun::statistics() const {
                            "patches-refreshed", G_TYPE_UINT64, guint64{looked.patches_refreshed},  //
                            "sent-again", G_TYPE_UINT64, guint64{looked.sent_again},                //
                            "woken-by-sound", G_TYPE_UINT64, guint64{looked.woken_by_sound},        //
+                           "audio-lost", G_TYPE_UINT64, guint64{audio_.lost_samples()},            //
                            "hash-matches", G_TYPE_UINT64, guint64{looked.hash_matches},            //
                            "pending", G_TYPE_UINT64, guint64{looked.pending}, nullptr);
 }
@@ -151,9 +152,17 @@ StreamTime GateRun::running_time(GstClockTime pts) const {
 // What was heard since the last time somebody asked, up to `until`.
 SoundReading GateRun::listen(StreamTime until) {
   const auto end = std::max(listened_to_, std::min(until, audio_.heard_until()));
-  const auto heard = audio_.heard({listened_to_, end});
+  const auto heard = audio_.heard({listened_to_, end}, settings().audio_window);
   listened_to_ = end;
   return heard;
+}
+
+// The sound that belongs to a picture goes with it.
+void GateRun::attach_sound(GstBuffer *buffer, const MasReport &report) {
+  const auto window = settings().audio_window;
+  if (!report.sound_active || window <= Duration::zero()) return;
+  const auto clip = audio_.clip({listened_to_ - window, listened_to_});
+  if (clip.rate > 0) set_audio(buffer, clip);
 }
 
 void GateRun::wait_for_sound(StreamTime time) {
@@ -205,6 +214,7 @@ GstFlowReturn GateRun::chain(GstBuffer *buffer) {
   set_mas(buffer, found);
   if (found.needed) {
     latest_.reset(gst_buffer_copy_deep(buffer));  // deep: no upstream memory is held past this call
+    attach_sound(buffer, found);
     post(found, start);
   }
   return pass(buffer, found.needed);
@@ -238,6 +248,7 @@ bool GateRun::repeat(StreamTime now, const SoundReading &sound) {
   GST_BUFFER_DTS(again) = GST_CLOCK_TIME_NONE;
   GST_BUFFER_DURATION(again) = GST_CLOCK_TIME_NONE;
   set_mas(again, *report);
+  attach_sound(again, *report);
   {
     const std::lock_guard lock(counts_mutex_);
     ++counts_.repeated;

@@ -56,6 +56,7 @@ class GateRun {
   void apply_settings();
   StreamTime running_time(GstClockTime pts) const;
   SoundReading listen(StreamTime until);
+  void attach_sound(GstBuffer *buffer, const MasReport &report);
   void wait_for_sound(StreamTime time);
   Result<MasReport> look(GstBuffer *buffer, StreamTime time, const SoundReading &sound);
   GstFlowReturn pass(GstBuffer *buffer, bool needed);

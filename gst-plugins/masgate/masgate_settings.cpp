@@ -18,6 +18,7 @@ enum {
   PROP_MAX_AGE,
   PROP_MOTION_INTERVAL,
   PROP_AUDIO_WAIT,
+  PROP_AUDIO_WINDOW,
   PROP_COLUMNS,
   PROP_ROWS,
   PROP_POST_MESSAGES,
@@ -113,6 +114,12 @@ void install_gate_properties(GObjectClass *klass) {
                              "Nanoseconds of wall-clock time that a frame waits for late sound at "
                              "most; -1 = 0 when live, else 1 s",
                              -1, 10 * static_cast<gint64>(GST_SECOND), kDefaults.audio_wait, playing));
+  install(PROP_AUDIO_WINDOW,
+          g_param_spec_uint64(
+              "audio-window", "Audio window",
+              "Nanoseconds of sound, up to the picture's end, that go with a needed picture while the "
+              "sound stands out; 0 = none",
+              0, 60 * static_cast<guint64>(GST_SECOND), to_ns(kDefaults.audio_window), playing));
   install(PROP_COLUMNS, g_param_spec_int("columns", "Columns",
                                          "Patches per row; 0 = as the encoder downstream says, else 8", 0,
                                          256, kDefaults.columns, playing));
@@ -126,7 +133,8 @@ void install_gate_properties(GObjectClass *klass) {
           g_param_spec_boxed(
               "statistics", "Statistics",
               "Since start: frames received, kept, dropped, needed, repeated; patches-seen and "
-              "patches-refreshed; frames sent-again and woken-by-sound; hash-matches; pending frames",
+              "patches-refreshed; frames sent-again and woken-by-sound; samples audio-lost; hash-matches; "
+              "pending frames",
               GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 }
 
@@ -154,6 +162,9 @@ bool set_gate_property(GateSettings &settings, guint id, const GValue *value) {
       engine.motion_interval = Duration(static_cast<std::int64_t>(g_value_get_uint64(value)));
       return true;
     case PROP_AUDIO_WAIT: settings.audio_wait = g_value_get_int64(value); return true;
+    case PROP_AUDIO_WINDOW:
+      settings.audio_window = Duration(static_cast<std::int64_t>(g_value_get_uint64(value)));
+      return true;
     case PROP_COLUMNS: settings.columns = g_value_get_int(value); return true;
     case PROP_ROWS: settings.rows = g_value_get_int(value); return true;
     case PROP_POST_MESSAGES: settings.post_messages = g_value_get_boolean(value); return true;
@@ -177,6 +188,7 @@ bool get_gate_property(const GateSettings &settings, guint id, GValue *value) {
     case PROP_MAX_AGE: g_value_set_uint64(value, to_ns(engine.max_age)); return true;
     case PROP_MOTION_INTERVAL: g_value_set_uint64(value, to_ns(engine.motion_interval)); return true;
     case PROP_AUDIO_WAIT: g_value_set_int64(value, settings.audio_wait); return true;
+    case PROP_AUDIO_WINDOW: g_value_set_uint64(value, to_ns(settings.audio_window)); return true;
     case PROP_COLUMNS: g_value_set_int(value, settings.columns); return true;
     case PROP_ROWS: g_value_set_int(value, settings.rows); return true;
     case PROP_POST_MESSAGES: g_value_set_boolean(value, settings.post_messages); return true;

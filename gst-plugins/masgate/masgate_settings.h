@@ -18,6 +18,7 @@ struct GateSettings {
   int columns = 0;               // 0 = ask downstream
   int rows = 0;                  // 0 = ask downstream
   std::int64_t audio_wait = -1;  // nanoseconds of wall-clock time; -1 = none when live, else kFileAudioWait
+  Duration audio_window = std::chrono::seconds(3);  // of sound that goes with a picture; zero = none
   bool post_messages = false;
 };
 

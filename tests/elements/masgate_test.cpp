@@ -5,6 +5,7 @@
 #include <gst/video/video.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -325,6 +326,27 @@ TEST(MasGateElement, SoundMayBeReadLongBeforeThePicture) {
   bool heard = false;
   for (int i = 9; i < 12; ++i) heard |= push(g.video.get(), picture(i)).needed;
   EXPECT_TRUE(heard);
+}
+
+// If it fails, whoever answers a question about a sound does not get to hear it, or hears another piece of
+// it.
+TEST(MasGateElement, TheSoundGoesWithThePictureThatItWoke) {
+  SoundGate g("masgate mode=gate audio-window=500000000 prompt=\"Do you hear a siren?\"");
+  g.push_sound(0, 1, 0.001);
+  g.push_sound(GST_SECOND, 0.5, 0.5);
+  gst_harness_push(g.video.get(), picture(0));
+  const BufferPtr silent(gst_harness_pull(g.video.get()));
+  EXPECT_EQ(get_audio(silent.get()).rate, 0);
+  for (int i = 1; i < 12; ++i) gst_harness_push(g.video.get(), picture(i));
+  const BufferPtr woken(gst_harness_pull(g.video.get()));
+  const auto clip = get_audio(woken.get());
+  EXPECT_EQ(clip.rate, 16000);
+  EXPECT_NEAR(to_milliseconds(clip.end() - clip.start), 500, 40);
+  EXPECT_NEAR(to_milliseconds(clip.end()), to_milliseconds(Duration(GST_BUFFER_PTS(woken.get()) + kFrame)),
+              40);
+  ASSERT_FALSE(clip.samples.empty());
+  EXPECT_LT(std::abs(clip.samples.front()), 100);
+  EXPECT_GT(*std::max_element(clip.samples.begin(), clip.samples.end()), 16000);
 }
 
 // If it fails, sound cannot wake a picture when a sampler upstream replaces frames by gaps.

@@ -275,11 +275,12 @@ TEST(CameraNoise, FollowsTheSensorAndNotWhatMoves) {
   CameraNoise camera;
   Picture picture(64, 64, 100);
   std::uint32_t seed = 1;
+  Picture previous = picture;
   const auto look = [&](int amplitude) {
     auto noisy = picture;
     noisy.noise(amplitude, seed++);
-    const auto frame = noisy.frame();
-    camera.learn(frame.pixels);
+    camera.learn(previous.frame().pixels, noisy.frame().pixels);
+    previous = noisy;
   };
   for (int i = 0; i < 60; ++i) look(0);
   EXPECT_LT(camera.noise(), 0.1);
