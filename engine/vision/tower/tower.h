@@ -1,0 +1,85 @@
+// Runs a vision tower: pictures in, visual tokens out, in full or for some of the patches.
+//
+// Incremental encoding after Eventful Transformers (arXiv 2308.13494), with the change decided once, at the
+// pixels: the keys and values of every layer are kept; the patches to refresh go through all layers, and their
+// queries attend to everything, what was kept included. What is kept of a patch is what it was when its
+// surroundings were as they were then; a whole encode brings it up to date.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/frame.h"
+#include "base/patch_grid.h"
+#include "base/status.h"
+#include "vision/tower/row_team.h"
+#include "vision/tower/tower_weights.h"
+
+namespace saccade::tower {
+
+// What is kept of one camera's last picture: the keys and values of every layer (2 x layers x patches x width
+// numbers of one byte, int8, or four, fp32), the features and the tokens. Used by one thread at a time.
+class TowerMemory {
+ public:
+  explicit TowerMemory(const TowerWeights &weights);
+
+  bool is_whole() const { return whole_; }  // every patch was encoded, and the last encode was not stopped
+  void forget() { whole_ = false; }
+  std::span<const float> tokens() const { return tokens_; }  // tokens x token_width, row by row
+
+ private:
+  friend class Tower;
+  std::vector<KeyValues> layers_;
+  std::vector<float> features_;  // patches x width, after the last norm
+  std::vector<float> tokens_;
+  bool whole_ = false;
+};
+
+// Where the time of all encodes went, in seconds of all threads together.
+struct TowerCosts {
+  double ends = 0;       // patch embedding and projection to tokens
+  double products = 0;   // the layers' matrix products, with dequantisation and activation
+  double attention = 0;  // with its softmax
+  double rows = 0;       // norms and quantisation
+};
+
+// Threads and their memory for one copy of the weights. One caller at a time.
+class Tower {
+ public:
+  Tower(std::shared_ptr<const TowerWeights> weights, int threads);
+  ~Tower();
+
+  const TowerWeights &weights() const { return *weights_; }
+
+  // Encodes the marked patches (one value per patch, row by row; empty = all of them), and all while the memory
+  // is not whole. rgb: exactly shape.image a side, rgb8. A stop is honoured within one layer: cancelled, and
+  // the memory is not whole any more.
+  Status encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory, const std::stop_token &stop);
+
+  TowerCosts costs() const;
+  std::string kernels() const;  // what oneDNN chose, for logs and for a test
+
+ private:
+  struct Worker;
+  struct Pass;
+
+  void embed(Pass &pass, int first, int rows, Worker &worker) const;
+  void offer(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;
+  void attend(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;
+  void feed_forward(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;
+  void keep_features(Pass &pass, int first, int rows) const;
+  void project(Pass &pass);
+  void share_rows(const Pass &pass, const std::function<void(int first, int rows, Worker &worker)> &work);
+
+  std::shared_ptr<const TowerWeights> weights_;
+  Attention attention_;
+  Attention::PackedValues values_;  // of the layer that is being computed
+  RowTeam team_;
+  std::vector<Worker> workers_;
+};
+
+}  // namespace saccade::tower

@@ -1,0 +1,167 @@
+#include "vision/tower/tower_weights.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "vision/tower/projector_file.h"
+
+namespace saccade::tower {
+namespace {
+
+std::size_t product(int a, int b) { return static_cast<std::size_t>(a) * static_cast<std::size_t>(b); }
+
+// Reads tensors of known sizes; the first one that is not as it should be is remembered.
+class Reader {
+ public:
+  Reader(const ProjectorFile &file, const TowerShape &shape, Precision precision)
+      : file_(file), shape_(shape), precision_(precision) {}
+
+  const std::string &wrong() const { return wrong_; }
+
+  std::vector<float> values(const std::string &name, std::size_t count) {
+    auto found = file_.tensor(name);
+    if (found.size() != count) {
+      if (wrong_.empty()) wrong_ = name;
+      found.assign(count, 0);
+    }
+    return found;
+  }
+
+  Norm norm(const std::string &name) {
+    const auto width = static_cast<std::size_t>(shape_.width);
+    return {values(name + ".weight", width), values(name + ".bias", width)};
+  }
+
+  Linear linear(const std::string &name, int inner, int outer) {
+    const auto weights = values(name + ".weight", product(inner, outer));
+    return {precision_, weights, bias(name, outer), inner, kBlockRows};
+  }
+
+  // Queries, keys and values as one matrix: their input is quantised once.
+  Linear joined(const std::string &block) {
+    std::vector<float> weights;
+    std::vector<float> biases;
+    for (const char *part : {"attn_q", "attn_k", "attn_v"}) {
+      const auto w = values(block + part + ".weight", product(shape_.width, shape_.width));
+      const auto b = bias(block + part, shape_.width);
+      weights.insert(weights.end(), w.begin(), w.end());
+      biases.insert(biases.end(), b.begin(), b.end());
+    }
+    return {precision_, weights, biases, shape_.width, kBlockRows};
+  }
+
+  // Old files name the two halves the other way round; the bias tells.
+  LayerWeights layer(const std::string &block) {
+    const bool swapped =
+        file_.tensor(block + "ffn_up.bias").size() == static_cast<std::size_t>(shape_.width) &&
+        shape_.width != shape_.hidden;
+    const std::string up = swapped ? "ffn_down" : "ffn_up";
+    const std::string down = swapped ? "ffn_up" : "ffn_down";
+    return {norm(block + "ln1"),
+            norm(block + "ln2"),
+            joined(block),
+            linear(block + "attn_out", shape_.width, shape_.width),
+            linear(block + up, shape_.width, shape_.hidden),
+            linear(block + down, shape_.hidden, shape_.width)};
+  }
+
+ private:
+  std::vector<float> bias(const std::string &name, int outer) {
+    return file_.has(name + ".bias") ? values(name + ".bias", static_cast<std::size_t>(outer))
+                                     : std::vector<float>();
+  }
+
+  const ProjectorFile &file_;
+  const TowerShape &shape_;
+  Precision precision_;
+  std::string wrong_;
+};
+
+std::optional<std::array<float, 3>> colours(const ProjectorFile &file, const std::string &key) {
+  const auto found = file.reals(key);
+  if (found.size() != 3) return std::nullopt;
+  return std::array{found[0], found[1], found[2]};
+}
+
+// What the settings ask for that this tower does not do; empty when it does all.
+std::string obstacle(const ProjectorFile &file, const TowerShape &shape) {
+  const auto family = file.text("vision.projector_type").value_or(file.text("projector_type").value_or(""));
+  if (family != "idefics3") return "projectors of type \"" + family + "\"";
+  for (const int value : {shape.image, shape.patch, shape.width, shape.layers, shape.heads, shape.hidden})
+    if (value < 1) return "a file without its sizes";
+  if (shape.image % shape.patch || shape.width % shape.heads || shape.merge < 1 ||
+      shape.side() % shape.merge)
+    return "sizes that do not divide";
+  if (file.has("v.class_embd") || file.has("v.pre_ln.weight") || file.has("v.blk.0.attn_q_norm.weight") ||
+      file.has("v.blk.0.ffn_gate.weight") || file.has("v.blk.0.ls1.weight") ||
+      !file.has("v.blk.0.attn_q.weight") || !file.has("v.post_ln.weight"))
+    return "towers with other parts than SigLIP's";
+  return {};
+}
+
+TowerShape shape_of(const ProjectorFile &file) {
+  TowerShape shape;
+  shape.image = file.number("vision.image_size").value_or(0);
+  shape.patch = file.number("vision.patch_size").value_or(0);
+  shape.width = file.number("vision.embedding_length").value_or(0);
+  shape.layers = file.number("vision.block_count").value_or(0);
+  shape.heads = file.number("vision.attention.head_count").value_or(0);
+  shape.hidden = file.number("vision.feed_forward_length").value_or(0);
+  shape.merge = file.number("vision.projector.scale_factor").value_or(1);
+  shape.epsilon = file.real("vision.attention.layer_norm_epsilon").value_or(1e-6F);
+  shape.activation = file.is_true("use_gelu")   ? Activation::gelu
+                     : file.is_true("use_silu") ? Activation::silu
+                                                : Activation::gelu_quick;
+  shape.mean = colours(file, "vision.image_mean").value_or(shape.mean);
+  shape.deviation = colours(file, "vision.image_std").value_or(shape.deviation);
+  return shape;
+}
+
+std::shared_ptr<const TowerWeights> pack(Reader &reader, const ProjectorFile &file, const TowerShape &shape,
+                                         Precision precision) {
+  Reader exact(file, shape, Precision::fp32);
+  const auto joined_width = product(shape.width, shape.merge * shape.merge);
+  const auto token_width = file.tensor("mm.model.fc.weight").size() / joined_width;
+  TowerWeights weights{shape,
+                       precision,
+                       exact.linear("v.patch_embd", shape.patch_values(), shape.width),
+                       reader.values("v.position_embd.weight", product(shape.patches(), shape.width)),
+                       {},
+                       reader.norm("v.post_ln"),
+                       exact.linear("mm.model.fc", static_cast<int>(joined_width), static_cast<int>(token_width))};
+  for (int layer = 0; layer < shape.layers; ++layer)
+    weights.layers.push_back(reader.layer("v.blk." + std::to_string(layer) + "."));
+  if (!exact.wrong().empty()) return nullptr;
+  return std::make_shared<const TowerWeights>(std::move(weights));
+}
+
+}  // namespace
+
+std::string TowerWeights::kernels() const {
+  const auto &layer = layers.front();
+  return layer.queries_keys_values.kernel() + ", " + layer.attended.kernel() + ", " + layer.up.kernel() + ", " +
+         layer.down.kernel();
+}
+
+Result<std::shared_ptr<const TowerWeights>> read_tower(const std::string &mmproj, Precision precision) {
+  auto file = ProjectorFile::open(mmproj);
+  if (!file.ok()) return file.status();
+  const auto shape = shape_of(file.value());
+  if (const auto what = obstacle(file.value(), shape); !what.empty())
+    return Status{StatusKind::unsupported, "the streaming encoder does not know " + what};
+  try {
+    Reader reader(file.value(), shape, precision);
+    auto weights = pack(reader, file.value(), shape, precision);
+    if (weights && reader.wrong().empty()) return weights;
+    return Status{StatusKind::corrupt, "projector \"" + mmproj + "\": tensor " + reader.wrong() +
+                                           " is missing or has another size than the file says"};
+  } catch (const std::exception &error) {  // oneDNN's own
+    return Status{StatusKind::unsupported,
+                  std::string("oneDNN has no kernel for this tower here: ") + error.what()};
+  }
+}
+
+}  // namespace saccade::tower
