@@ -9,7 +9,7 @@ Result<std::unique_ptr<SegmentAnswerer>> SegmentAnswerer::create(const ModelFile
                                                                  const SegmentAnswererOptions &options) {
   auto pair = ModelPair::open(files);
   if (!pair.ok()) return pair.status();
-  auto encoder = make_encoder(pair.value());
+  auto encoder = make_encoder(pair.value(), {.kind = options.encoder});
   if (!encoder.ok()) return encoder.status();
   auto session = Session::create(pair.value(), options.session);
   if (!session.ok()) return session.status();

@@ -23,6 +23,7 @@ struct SegmentAnswererOptions {
   SessionOptions session;
   int window = 1;  // pictures that a question is asked about, the newest last; at least 1
   Detail detail = Detail::overview;
+  EncoderKind encoder = EncoderOptions().kind;
 };
 
 // Used by one thread at a time, except for the const functions.
@@ -34,6 +35,7 @@ class SegmentAnswerer {
   // Size in which see() wants its pictures; any size is right for Detail::tiles.
   EncoderInput input() const { return encoder_->input(); }
   PatchGrid grid() const { return encoder_->grid(); }
+  const VisionEncoder &encoder() const { return *encoder_; }
 
   // Encodes a picture and takes it into the window; the oldest leaves.
   Status see(const Frame &rgb, std::stop_token stop);

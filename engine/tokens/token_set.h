@@ -31,6 +31,7 @@ struct TokenSet {
   int seen = 0;                          // encoder tokens before compression
   StreamTime pts{};                      // of the frame that was encoded
   Duration encode_time{};                // that the encoder spent on it; zero when it was used again
+  double encoded = 1;                    // share of the picture's patches that it encoded for it; likewise
 
   int count() const { return static_cast<int>(positions.size()); }
   std::span<const float> row(int i) const {

@@ -4,6 +4,7 @@
 #include <llama.h>
 #include <mtmd.h>
 
+#include <array>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -81,12 +82,18 @@ class EncodeTurn {
   std::stop_token stop_;
 };
 
+namespace tower {
+class Tower;
+}
+
 struct ModelPair::Impl {
   ModelFiles files;
   int threads = 1;
   LlamaModelHandle text;
   EncodeTurn turn;
   MtmdContextHandle vision;  // encodes one picture at a time
+  std::mutex towers_mutex;
+  std::array<std::weak_ptr<tower::Tower>, 2> towers;  // the streaming encoder's, by precision
 };
 
 }  // namespace saccade

@@ -7,8 +7,8 @@
 
 #include <gguf.h>
 
+#include "vision/encoders.h"
 #include "vision/llama_handles.h"
-#include "vision/vision_encoder.h"
 
 namespace saccade {
 namespace {
@@ -51,17 +51,6 @@ MtmdBitmapHandle bitmap_of(const Frame &rgb) {
                                            static_cast<std::uint32_t>(rgb.height), packed.data()));
 }
 
-Status check_frame(const Frame &rgb) {
-  if (rgb.format != PixelFormat::rgb8 || rgb.width < 2 || rgb.height < 2)
-    return {StatusKind::invalid_argument, "the encoder takes RGB pictures of at least 2 x 2 pixels, not " +
-                                              std::to_string(rgb.width) + " x " + std::to_string(rgb.height)};
-  const auto needed =
-      static_cast<std::size_t>(rgb.height - 1) * rgb.stride + static_cast<std::size_t>(rgb.width) * 3;
-  if (rgb.stride < static_cast<std::size_t>(rgb.width) * 3 || rgb.pixels.size() < needed)
-    return {StatusKind::invalid_argument, "the picture's memory is smaller than its size says"};
-  return {};
-}
-
 // clip.vision.image_size of the projector's file.
 EncoderInput input_of(const std::string &mmproj) {
   struct Deleter {
@@ -79,10 +68,11 @@ EncoderInput input_of(const std::string &mmproj) {
 
 class MtmdEncoder final : public VisionEncoder {
  public:
-  MtmdEncoder(std::shared_ptr<ModelPair> pair, EncoderInput input)
+  MtmdEncoder(std::shared_ptr<ModelPair> pair, EncoderInput input, std::string fallback_reason)
       : pair_(std::move(pair)),
         impl_(pair_->impl()),
         input_(input),
+        fallback_reason_(std::move(fallback_reason)),
         mrope_(mtmd_decode_use_mrope(impl_.vision.get())) {}
 
   // Cuts an empty picture to learn the grid and the text around the overview.
@@ -111,12 +101,7 @@ class MtmdEncoder final : public VisionEncoder {
   int dimension() const override { return llama_model_n_embd_inp(impl_.text.get()); }
 
   Result<SharedTokens> encode(const Frame &rgb, const PatchMap &, std::stop_token stop) override {
-    if (auto status = check_frame(rgb); !status.ok()) return status;
-    if (rgb.width != input_.width || rgb.height != input_.height)
-      return Status{StatusKind::invalid_argument, "the encoder takes " + std::to_string(input_.width) +
-                                                      " x " + std::to_string(input_.height) +
-                                                      " pictures, not " + std::to_string(rgb.width) + " x " +
-                                                      std::to_string(rgb.height)};
+    if (auto status = check_input(rgb, input_); !status.ok()) return status;
     const auto bitmap = bitmap_of(rgb);
     auto chunks = cut(bitmap.get());
     if (!chunks.ok()) return chunks.status();
@@ -125,12 +110,15 @@ class MtmdEncoder final : public VisionEncoder {
     return encode_chunk(mtmd_input_chunks_get(chunks.value().get(), *overview), rgb.pts, stop);
   }
 
+  std::string description() const override { return "libmtmd"; }
+  std::string fallback_reason() const override { return fallback_reason_; }
+
   EncodedImage overview(SharedTokens tokens) const override {
     return {{{announcement_, std::move(tokens)}}, closing_};
   }
 
   Result<EncodedImage> encode_tiles(const Frame &rgb, std::stop_token stop) override {
-    if (auto status = check_frame(rgb); !status.ok()) return status;
+    if (auto status = check_picture(rgb); !status.ok()) return status;
     const auto bitmap = bitmap_of(rgb);
     auto chunks = cut(bitmap.get());
     if (!chunks.ok()) return chunks.status();
@@ -209,30 +197,16 @@ class MtmdEncoder final : public VisionEncoder {
   }
 
   SharedTokens copy_output(const mtmd_input_chunk *chunk, StreamTime pts, Duration spent) const {
-    auto tokens = std::make_shared<TokenSet>();
-    const auto count = static_cast<int>(mtmd_input_chunk_get_n_tokens(chunk));
-    tokens->dimension = dimension();
-    tokens->grid = grid_of(chunk, mrope_);
-    tokens->seen = count;
-    tokens->pts = pts;
-    tokens->encode_time = spent;
+    const auto count = mtmd_input_chunk_get_n_tokens(chunk);
     const float *output = mtmd_get_output_embd(impl_.vision.get());
-    tokens->values.assign(
-        output, output + static_cast<std::size_t>(count) * static_cast<std::size_t>(tokens->dimension));
-    tokens->weights.assign(static_cast<std::size_t>(count), 1.0F);
-    tokens->positions.reserve(static_cast<std::size_t>(count));
-    const auto seconds = static_cast<float>(to_seconds(pts));
-    for (int i = 0; i < count; ++i) {
-      const int row = i / tokens->grid.columns;
-      const int column = i % tokens->grid.columns;
-      tokens->positions.push_back({seconds, static_cast<float>(row), static_cast<float>(column)});
-    }
-    return tokens;
+    return tokens_of({output, count * static_cast<std::size_t>(dimension())}, dimension(),
+                     grid_of(chunk, mrope_), pts, spent);
   }
 
   std::shared_ptr<ModelPair> pair_;
   ModelPair::Impl &impl_;
   EncoderInput input_;
+  std::string fallback_reason_;
   bool mrope_;
   PatchGrid grid_;
   std::vector<std::int32_t> announcement_;
@@ -241,9 +215,10 @@ class MtmdEncoder final : public VisionEncoder {
 
 }  // namespace
 
-Result<std::unique_ptr<VisionEncoder>> make_encoder(std::shared_ptr<ModelPair> pair) {
+Result<std::unique_ptr<VisionEncoder>> make_mtmd_encoder(std::shared_ptr<ModelPair> pair,
+                                                         std::string fallback_reason) {
   const auto input = input_of(pair->files().mmproj);
-  auto encoder = std::make_unique<MtmdEncoder>(std::move(pair), input);
+  auto encoder = std::make_unique<MtmdEncoder>(std::move(pair), input, std::move(fallback_reason));
   if (auto status = encoder->learn_layout(); !status.ok()) return status;
   return Result<std::unique_ptr<VisionEncoder>>(std::move(encoder));
 }

@@ -13,7 +13,7 @@
 
 namespace saccade {
 
-// What a gate said about the picture. Maps of another grid than the encoder's say nothing.
+// What a gate said about the picture, on the grid of TokenStage::patches(). Maps of another grid say nothing.
 struct PatchAdvice {
   PatchMap refresh;  // 255 = must be encoded again; empty = all of them
   PatchMap keep;     // importance; empty = all alike
@@ -25,7 +25,8 @@ class TokenStage {
   TokenStage(std::unique_ptr<VisionEncoder> encoder, std::unique_ptr<TokenCompressor> compressor);
 
   EncoderInput input() const { return encoder_->input(); }
-  PatchGrid grid() const { return encoder_->grid(); }
+  PatchGrid patches() const { return encoder_->refresh_grid(); }
+  const VisionEncoder &encoder() const { return *encoder_; }
 
   // The last tokens again, at no encode time, when the advice says that nothing changed since they were
   // made; null when the picture has to be encoded.
@@ -36,7 +37,7 @@ class TokenStage {
   Result<SharedTokens> encode(const Frame &rgb, const PatchAdvice &advice, double ratio,
                               std::stop_token stop);
 
-  // The part of the advice's refresh map that fits the encoder's grid; empty = everything was encoded.
+  // The advice's refresh map if it fits; empty = everything was encoded.
   PatchMap refreshed(const PatchAdvice &advice) const;
 
   // The next picture has nothing to do with the last: after a seek or a change of picture size.

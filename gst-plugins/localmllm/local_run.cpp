@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/encoder_kind.h"
 #include "common/events.h"
 #include "common/metas.h"
 
@@ -38,6 +39,7 @@ Leaky leak_for(LeakySetting setting, bool live) {
 Result<std::unique_ptr<LocalRun>> LocalRun::create(const Pads &pads, const LocalMllmSettings &settings) {
   auto answerer = SegmentAnswerer::create(settings.files, settings.answerer);
   if (!answerer.ok()) return answerer.status();
+  tell_encoder(pads.element, answerer.value()->encoder(), settings.answerer.encoder);
   return std::unique_ptr<LocalRun>(new LocalRun(pads, settings, std::move(answerer).value()));
 }
 

@@ -1,5 +1,7 @@
 #include "localmllm/properties.h"
 
+#include "common/encoder_kind.h"
+
 namespace saccade::gst {
 namespace {
 
@@ -13,6 +15,7 @@ enum Property : guint {
   PROP_MAX_TOKENS,
   PROP_MAX_CONTEXT,
   PROP_THREADS,
+  PROP_ENCODER,
   PROP_DETAIL,
   PROP_WINDOW,
   PROP_ANSWER_ON,
@@ -156,6 +159,7 @@ void install_properties(GObjectClass *c) {
   count(c, PROP_THREADS, "threads", "Threads",
         "Threads for the model; 0 = one for a model of a few million parameters, else all cores", 0, 1024,
         d.files.threads);
+  g_object_class_install_property(c, PROP_ENCODER, encoder_kind_spec(kReady));
   choice(c, PROP_DETAIL, "detail", "Detail", "How a picture is cut before it is encoded", detail_type(),
          number(d.answerer.detail));
   count(c, PROP_WINDOW, "window", "Window", "Pictures that a question is asked about, the newest last", 1, 64,
@@ -208,6 +212,7 @@ bool set_setting(LocalMllmSettings &s, guint id, const GValue *value) {
     case PROP_CHAT_TEMPLATE: s.answerer.session.chat_template = string_of(value); return true;
     case PROP_MAX_TOKENS: s.answerer.session.max_tokens = g_value_get_int(value); return true;
     case PROP_MAX_CONTEXT: s.answerer.session.max_context = g_value_get_int(value); return true;
+    case PROP_ENCODER: s.answerer.encoder = static_cast<EncoderKind>(g_value_get_enum(value)); return true;
     case PROP_THREADS: s.files.threads = g_value_get_int(value); return true;
     case PROP_DETAIL: s.answerer.detail = static_cast<Detail>(g_value_get_enum(value)); return true;
     case PROP_WINDOW: s.answerer.window = g_value_get_int(value); return true;
@@ -242,6 +247,7 @@ bool get_setting(const LocalMllmSettings &s, guint id, GValue *value) {
     case PROP_CHAT_TEMPLATE: g_value_set_string(value, s.answerer.session.chat_template.c_str()); return true;
     case PROP_MAX_TOKENS: g_value_set_int(value, s.answerer.session.max_tokens); return true;
     case PROP_MAX_CONTEXT: g_value_set_int(value, s.answerer.session.max_context); return true;
+    case PROP_ENCODER: g_value_set_enum(value, number(s.answerer.encoder)); return true;
     case PROP_THREADS: g_value_set_int(value, s.files.threads); return true;
     case PROP_DETAIL: g_value_set_enum(value, number(s.answerer.detail)); return true;
     case PROP_WINDOW: g_value_set_int(value, s.answerer.window); return true;

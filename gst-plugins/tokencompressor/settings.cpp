@@ -1,5 +1,6 @@
 #include "tokencompressor/settings.h"
 
+#include "common/encoder_kind.h"
 #include "tokens/compressor.h"
 
 namespace saccade::gst {
@@ -11,6 +12,9 @@ enum Property {
   PROP_METHOD,
   PROP_KEEP,
   PROP_THREADS,
+  PROP_ENCODER,
+  PROP_WHOLE_EVERY,
+  PROP_WHOLE_AFTER,
   PROP_LEAKY,
   PROP_MAX_QUEUE,
   PROP_STATISTICS,
@@ -67,6 +71,11 @@ bool TokenCompressorSettings::set(guint id, const GValue *value) {
     case PROP_METHOD: method = static_cast<CompressionMethod>(g_value_get_enum(value)); return true;
     case PROP_KEEP: keep = g_value_get_double(value); return true;
     case PROP_THREADS: threads = g_value_get_int(value); return true;
+    case PROP_ENCODER: encoder.kind = static_cast<EncoderKind>(g_value_get_enum(value)); return true;
+    case PROP_WHOLE_EVERY:
+      encoder.whole_every = Duration(static_cast<std::int64_t>(g_value_get_uint64(value)));
+      return true;
+    case PROP_WHOLE_AFTER: encoder.whole_after = g_value_get_double(value); return true;
     case PROP_LEAKY: leaky = static_cast<LeakyChoice>(g_value_get_enum(value)); return true;
     case PROP_MAX_QUEUE: max_queue = g_value_get_uint(value); return true;
     default: return false;
@@ -80,6 +89,11 @@ bool TokenCompressorSettings::get(guint id, GValue *value) const {
     case PROP_METHOD: g_value_set_enum(value, as_int(method)); return true;
     case PROP_KEEP: g_value_set_double(value, keep); return true;
     case PROP_THREADS: g_value_set_int(value, threads); return true;
+    case PROP_ENCODER: g_value_set_enum(value, as_int(encoder.kind)); return true;
+    case PROP_WHOLE_EVERY:
+      g_value_set_uint64(value, static_cast<guint64>(encoder.whole_every.count()));
+      return true;
+    case PROP_WHOLE_AFTER: g_value_set_double(value, encoder.whole_after); return true;
     case PROP_LEAKY: g_value_set_enum(value, as_int(leaky)); return true;
     case PROP_MAX_QUEUE: g_value_set_uint(value, max_queue); return true;
     default: return false;
@@ -110,6 +124,7 @@ bool TokenCompressorFigures::get(guint id, GValue *value) const {
                         "reused", G_TYPE_UINT64, reused,            //
                         "dropped", G_TYPE_UINT64, dropped,          //
                         "failed", G_TYPE_UINT64, failed,            //
+                        "encode-work", G_TYPE_DOUBLE, encode_work,  //
                         "tokens-seen", G_TYPE_UINT64, tokens_seen,  //
                         "tokens-kept", G_TYPE_UINT64, tokens_kept,  //
                         "encode-ms-p50", G_TYPE_DOUBLE, to_milliseconds(encode.quantile(0.5)),
@@ -139,6 +154,19 @@ void install_token_compressor_properties(GObjectClass *klass) {
   add(PROP_THREADS,
       g_param_spec_int("threads", "Threads", "Threads that encode; 0 = all cores that the process may use", 0,
                        G_MAXINT, Defaults::kDefaultThreads, ready));
+  add(PROP_ENCODER, encoder_kind_spec(ready));
+  add(PROP_WHOLE_EVERY,
+      g_param_spec_uint64(
+          "whole-every", "Whole every",
+          "Nanoseconds of stream time after which the streaming encoder encodes a picture as a whole, "
+          "whatever the gate says has changed; 0 = never",
+          0, G_MAXINT64, static_cast<guint64>(EncoderOptions().whole_every.count()), ready));
+  add(PROP_WHOLE_AFTER,
+      g_param_spec_double(
+          "whole-after", "Whole after",
+          "Pictures' worth of patches that the streaming encoder encodes in part before it encodes a "
+          "picture as a whole; 0 = never",
+          0, 1000, EncoderOptions().whole_after, ready));
   add(PROP_LEAKY, g_param_spec_enum("leaky", "Leaky", "Which picture is dropped when the encoder is behind",
                                     leaky_type(), as_int(Defaults::kDefaultLeaky), ready));
   add(PROP_MAX_QUEUE, g_param_spec_uint("max-queue", "Maximum queue",

@@ -9,6 +9,7 @@
 
 #include "base/statistics.h"
 #include "common/stage_queue.h"
+#include "vision/vision_encoder.h"
 
 namespace saccade::gst {
 
@@ -28,6 +29,7 @@ struct TokenCompressorSettings {
   CompressionMethod method = kDefaultMethod;
   double keep = kDefaultKeep;
   int threads = kDefaultThreads;
+  EncoderOptions encoder;
   LeakyChoice leaky = kDefaultLeaky;
   guint max_queue = kDefaultMaxQueue;
 
@@ -45,6 +47,7 @@ struct TokenCompressorFigures {
   guint64 reused = 0;
   guint64 dropped = 0;
   guint64 failed = 0;
+  double encode_work = 0;  // in whole pictures
   guint64 tokens_seen = 0;
   guint64 tokens_kept = 0;
   DurationStatistics encode;

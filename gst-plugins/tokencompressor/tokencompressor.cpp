@@ -19,6 +19,7 @@
 #include <string>
 #include <utility>
 
+#include "common/encoder_kind.h"
 #include "common/events.h"
 #include "common/metas.h"
 #include "common/pointers.h"
@@ -142,6 +143,7 @@ static Result<SharedTokens> encode_picture(GstTokenCompressor *self, GstBuffer *
     const std::lock_guard lock(priv->mutex);
     auto &figures = priv->figures;
     ++figures.encoded;
+    figures.encode_work += tokens.value()->encoded;
     figures.tokens_seen += static_cast<guint64>(tokens.value()->seen);
     figures.tokens_kept += static_cast<guint64>(tokens.value()->count());
     figures.encode.add(Clock::now() - start);
@@ -343,7 +345,7 @@ static Result<std::unique_ptr<TokenStage>> open_stage(const TokenCompressorSetti
   if (!compressor.ok()) return compressor.status();
   auto pair = ModelPair::open({settings.model, settings.mmproj, settings.threads});
   if (!pair.ok()) return pair.status();
-  auto encoder = make_encoder(std::move(pair).value());
+  auto encoder = make_encoder(std::move(pair).value(), settings.encoder);
   if (!encoder.ok()) return encoder.status();
   return std::make_unique<TokenStage>(std::move(encoder).value(), std::move(compressor).value());
 }
@@ -358,6 +360,7 @@ static bool start(GstTokenCompressor *self) {
   auto stage = open_stage(settings);
   if (!stage.ok()) return fail_to_start(self, stage.status());
   priv->stage = std::move(stage).value();
+  tell_encoder(GST_ELEMENT(self), priv->stage->encoder(), settings.encoder.kind);
   priv->scaler = RgbScaler();
   gst_segment_init(&priv->segment, GST_FORMAT_UNDEFINED);
   priv->flow = GST_FLOW_OK;
@@ -366,7 +369,7 @@ static bool start(GstTokenCompressor *self) {
   {
     const std::lock_guard lock(priv->mutex);
     priv->figures = TokenCompressorFigures();
-    priv->grid = priv->stage->grid();
+    priv->grid = priv->stage->patches();
   }
   priv->queue->start();
   return true;

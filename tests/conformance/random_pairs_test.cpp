@@ -160,7 +160,7 @@ class RandomPairs : public testing::TestWithParam<const char *> {
     auto pair = ModelPair::open(files_);
     ASSERT_TRUE(pair.ok()) << pair.status().message();
     pair_ = pair.value();
-    auto encoder = make_encoder(pair_);
+    auto encoder = make_encoder(pair_, {.kind = EncoderKind::libmtmd});
     ASSERT_TRUE(encoder.ok()) << encoder.status().message();
     encoder_ = std::move(encoder).value();
   }

@@ -107,8 +107,9 @@ TEST(TokenCompressor, AttachesTheTokensOfThePicture) {
   const auto out = c.look_at(picture(3));
   const auto tokens = get_tokens(out.get());
   ASSERT_NE(tokens, nullptr);
-  EXPECT_EQ(tokens->grid, c.grid());
-  EXPECT_EQ(tokens->count(), c.grid().count());
+  EXPECT_EQ(tokens->grid, (PatchGrid{6, 6}));
+  EXPECT_EQ(c.grid(), (PatchGrid{12, 12}));  // four patches make a token
+  EXPECT_EQ(tokens->count(), tokens->grid.count());
   EXPECT_EQ(tokens->seen, tokens->count());
   EXPECT_EQ(tokens->values.size(), static_cast<std::size_t>(tokens->count() * tokens->dimension));
   EXPECT_EQ(tokens->pts, std::chrono::milliseconds(300));
@@ -124,7 +125,7 @@ TEST(TokenCompressor, KeepsTheAskedShare) {
     const auto half = get_tokens(c.look_at(picture(1)).get());
     ASSERT_NE(half, nullptr) << method;
     EXPECT_EQ(half->count(), (half->seen + 1) / 2) << method;
-    EXPECT_EQ(half->seen, c.grid().count());
+    EXPECT_EQ(half->seen, half->grid.count());
     g_object_set(c.element(), "keep", 0.0, nullptr);
     EXPECT_EQ(get_tokens(c.look_at(picture(2)).get())->count(), 1) << method;
     EXPECT_EQ(c.statistic("tokens-kept"), static_cast<guint64>(half->count() + 1));

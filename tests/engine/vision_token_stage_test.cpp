@@ -30,6 +30,7 @@ class CountingEncoder final : public VisionEncoder {
     tokens.encode_time = Duration(7);
     return std::make_shared<const TokenSet>(std::move(tokens));
   }
+  std::string description() const override { return "counting"; }
   EncodedImage overview(SharedTokens) const override { return {}; }
   Result<EncodedImage> encode_tiles(const Frame &, std::stop_token) override { return EncodedImage(); }
 

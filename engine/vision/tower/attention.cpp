@@ -164,9 +164,9 @@ void Attention::run_int8_head(int head, const float *queries, int rows, const Ke
     const std::span sums(&scratch.sums[row], positions);
     const float most = scores_of(sums, scratch.query_scales[static_cast<std::size_t>(r)],
                                  &all.key_scales_[first], &all.key_offsets_[first], scratch.scores.data());
-    scratch.totals[static_cast<std::size_t>(r)] =
-        exponentials_u16({scratch.scores.data(), positions}, most, value_scales, step, &scratch.probability[row],
-                         &scratch.probability[product(padded, shape_.positions) + row]);
+    scratch.totals[static_cast<std::size_t>(r)] = exponentials_u16(
+        {scratch.scores.data(), positions}, most, value_scales, step, &scratch.probability[row],
+        &scratch.probability[product(padded, shape_.positions) + row]);
   }
   mix_.run(scratch.probability.data(), values.data(), 2 * padded, scratch.out.data());
   for (int r = 0; r < rows; ++r) {

@@ -1,11 +1,11 @@
 // Attention of a block of rows to all positions of a picture, in pieces that stay in a core's cache.
 //
-// One head and one block of queries at a time: their scores over all positions (64 x 1,024 numbers) never leave
-// the core's own cache, so the softmax is exact and takes no online rescaling (FlashAttention, arXiv
+// One head and one block of queries at a time: their scores over all positions (64 x 1,024 numbers) never
+// leave the core's own cache, so the softmax is exact and takes no online rescaling (FlashAttention, arXiv
 // 2205.14135, has the memory that needs it). With int8, queries and keys have a scale per row and head, as
 // SageAttention (arXiv 2410.02367) has per block; values have a scale per row, which goes into the
-// probabilities; and these keep 16 bits, as two bytes in two products: with 8, many small probabilities beside
-// a large one would all round to zero.
+// probabilities; and these keep 16 bits, as two bytes in two products: with 8, many small probabilities
+// beside a large one would all round to zero.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,8 @@ class KeyValues {
  private:
   friend class Attention;
   AttentionShape shape_;
-  std::vector<float> exact_keys_, exact_values_;  // positions x width; fp32 only
-  std::vector<std::int8_t> keys_, values_;        // the same; int8 only
+  std::vector<float> exact_keys_, exact_values_;                // positions x width; fp32 only
+  std::vector<std::int8_t> keys_, values_;                      // the same; int8 only
   std::vector<float> key_scales_, key_offsets_, value_scales_;  // heads x positions
 };
 
@@ -48,13 +48,13 @@ class KeyValues {
 struct AttentionScratch {
   AttentionScratch(const AttentionShape &shape, Precision precision);
 
-  std::vector<float> scores;               // kQueryRows x positions
-  std::vector<std::int32_t> sums;          // the same
-  std::vector<float> query, exact_out;     // rows x head_width
-  std::vector<std::uint8_t> byte_query;    // the same
-  std::vector<std::uint8_t> probability;   // high bytes of all rows, then low ones
-  std::vector<std::int32_t> out;           // likewise, x head_width
-  std::vector<float> query_scales, totals; // rows
+  std::vector<float> scores;                // kQueryRows x positions
+  std::vector<std::int32_t> sums;           // the same
+  std::vector<float> query, exact_out;      // rows x head_width
+  std::vector<std::uint8_t> byte_query;     // the same
+  std::vector<std::uint8_t> probability;    // high bytes of all rows, then low ones
+  std::vector<std::int32_t> out;            // likewise, x head_width
+  std::vector<float> query_scales, totals;  // rows
 };
 
 // The two products of one tower. Thread-safe after it was made.
@@ -62,7 +62,8 @@ class Attention {
  public:
   Attention(const AttentionShape &shape, Precision precision);
 
-  // Values of one head as the second product wants them: to be made again when they have changed, before run().
+  // Values of one head as the second product wants them: to be made again when they have changed, before
+  // run().
   using PackedValues = std::vector<PackedMatrix>;  // per head
   PackedValues make_values() const;
   void pack(const KeyValues &from, int head, PackedValues &to) const;
@@ -74,10 +75,10 @@ class Attention {
   std::string kernels() const;
 
  private:
-  void run_exact_head(int head, const float *queries, int rows, const KeyValues &all, const PackedMatrix &values,
-                      AttentionScratch &scratch, float *out) const;
-  void run_int8_head(int head, const float *queries, int rows, const KeyValues &all, const PackedMatrix &values,
-                     AttentionScratch &scratch, float *out) const;
+  void run_exact_head(int head, const float *queries, int rows, const KeyValues &all,
+                      const PackedMatrix &values, AttentionScratch &scratch, float *out) const;
+  void run_int8_head(int head, const float *queries, int rows, const KeyValues &all,
+                     const PackedMatrix &values, AttentionScratch &scratch, float *out) const;
 
   AttentionShape shape_;
   Precision precision_;

@@ -73,7 +73,8 @@ std::span<float> Linear::finished(const Rows &in, int row, ProductScratch &scrat
     add(bias_, values.data());
     return values;
   }
-  dequantise({sums, outputs}, offsets_.data(), in.scale(row), scales_.data(), bias_.data(), scratch.row.data());
+  dequantise({sums, outputs}, offsets_.data(), in.scale(row), scales_.data(), bias_.data(),
+             scratch.row.data());
   return {scratch.row.data(), outputs};
 }
 

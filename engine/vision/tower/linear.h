@@ -43,8 +43,8 @@ class Linear {
   int outer() const { return outer_; }
   std::string kernel() const { return product_.kernel(); }
 
-  // Calls visit(row, std::span<float>) for every row of the result, which may be changed and is gone after the
-  // visit.
+  // Calls visit(row, std::span<float>) for every row of the result, which may be changed and is gone after
+  // the visit.
   template <typename Visit>
   void run(const Rows &in, int rows, ProductScratch &scratch, const Visit &visit) const {
     product_.run(in.data(), packed_.data(), rows, scratch.sums.data());

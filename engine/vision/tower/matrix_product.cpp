@@ -52,7 +52,7 @@ struct MatrixProduct::Impl {
   };
 
   dnnl::memory::desc plain;
-  dnnl::memory::desc right;  // as the kernels take it
+  dnnl::memory::desc right;     // as the kernels take it
   std::vector<Kernel> kernels;  // for kRowStep rows, twice as many, and so on
   dnnl::reorder packing;        // from plain to right
   std::string name;
@@ -80,8 +80,8 @@ MatrixProduct::MatrixProduct(Precision precision, const MatrixLayout &layout, Ri
   const auto type = precision == Precision::fp32 ? Type::f32 : Type::s8;
   const dnnl::memory::dims size{layout.inner, layout.outer};
   impl_->plain = {size, type, dnnl::memory::dims{layout.inner_stride, layout.outer_stride}};
-  impl_->right = right == Right::packed ? dnnl::memory::desc(size, type, dnnl::memory::format_tag::any)
-                                        : impl_->plain;
+  impl_->right =
+      right == Right::packed ? dnnl::memory::desc(size, type, dnnl::memory::format_tag::any) : impl_->plain;
   // The largest first: the layout is chosen for it.
   std::vector<Impl::Kernel> kernels;
   for (int rows = padded_rows(most_rows); rows > 0; rows -= kRowStep)
@@ -105,12 +105,12 @@ void MatrixProduct::pack(const void *matrix, PackedMatrix &out) const {
 
 void MatrixProduct::run(const void *left, const void *right, int rows, void *out) const {
   const auto &kernel = impl_->kernels[static_cast<std::size_t>(padded_rows(rows) / kRowStep - 1)];
-  kernel.matmul.execute(stream_of_this_thread(),
-                        {{DNNL_ARG_SRC, {kernel.left, cpu(), handle(left)}},
-                         {DNNL_ARG_WEIGHTS, {impl_->right, cpu(), handle(right)}},
-                         {DNNL_ARG_DST, {kernel.out, cpu(), out}},
-                         {DNNL_ARG_SCRATCHPAD,
-                          {kernel.scratch, cpu(), scratch_of_this_thread(kernel.scratch.get_size())}}});
+  kernel.matmul.execute(
+      stream_of_this_thread(),
+      {{DNNL_ARG_SRC, {kernel.left, cpu(), handle(left)}},
+       {DNNL_ARG_WEIGHTS, {impl_->right, cpu(), handle(right)}},
+       {DNNL_ARG_DST, {kernel.out, cpu(), out}},
+       {DNNL_ARG_SCRATCHPAD, {kernel.scratch, cpu(), scratch_of_this_thread(kernel.scratch.get_size())}}});
 }
 
 std::string MatrixProduct::kernel() const { return impl_->name; }

@@ -10,8 +10,8 @@ namespace saccade::tower {
 
 enum class Precision { fp32, int8 };
 
-// Calls are made for multiples of this many rows, so that few kernels are needed; what is computed of the rows
-// beyond those asked for is nobody's.
+// Calls are made for multiples of this many rows, so that few kernels are needed; what is computed of the
+// rows beyond those asked for is nobody's.
 constexpr int kRowStep = 16;
 
 constexpr int padded_rows(int rows) { return (rows + kRowStep - 1) / kRowStep * kRowStep; }

@@ -17,8 +17,8 @@ class RowTeam {
 
   int size() const { return static_cast<int>(helpers_.size()) + 1; }
 
-  // Calls work(block, member) once for each block from 0 to blocks - 1, in any order and on any member (from 0,
-  // the caller, to size() - 1), and returns when all are done. `work` must not throw.
+  // Calls work(block, member) once for each block from 0 to blocks - 1, in any order and on any member (from
+  // 0, the caller, to size() - 1), and returns when all are done. `work` must not throw.
   void share(int blocks, const std::function<void(int block, int member)> &work);
 
  private:

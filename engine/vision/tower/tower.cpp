@@ -50,12 +50,14 @@ struct Tower::Worker {
       : pixels(Precision::fp32, kBlockRows, weights.shape.patch_values()),
         in(weights.precision, kBlockRows, weights.shape.width),
         hidden(weights.precision, kBlockRows, weights.shape.hidden),
-        patches_of_token(Precision::fp32, kBlockRows, weights.shape.width * weights.shape.merge * weights.shape.merge),
+        patches_of_token(Precision::fp32, kBlockRows,
+                         weights.shape.width * weights.shape.merge * weights.shape.merge),
         product(kBlockRows, std::max({3 * weights.shape.width, weights.shape.hidden, weights.token_width()})),
         attention(weights.shape.attention(), weights.precision),
         attended(saccade::tower::product(kBlockRows, weights.shape.width)),
-        row(static_cast<std::size_t>(std::max({weights.shape.width * weights.shape.merge * weights.shape.merge,
-                                               weights.shape.patch_values()}))) {}
+        row(static_cast<std::size_t>(
+            std::max({weights.shape.width * weights.shape.merge * weights.shape.merge,
+                      weights.shape.patch_values()}))) {}
 
   Rows pixels, in, hidden, patches_of_token;
   ProductScratch product;
@@ -251,8 +253,7 @@ Status Tower::encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &mem
   });
   for (std::size_t layer = 0; layer < weights_->layers.size(); ++layer) {
     if (stop.stop_requested()) return {StatusKind::cancelled, "encoding was stopped"};
-    team_.share(shape.heads,
-                [&](int head, int) { attention_.pack(memory.layers_[layer], head, values_); });
+    team_.share(shape.heads, [&](int head, int) { attention_.pack(memory.layers_[layer], head, values_); });
     share_rows(pass, [&](int first, int rows, Worker &worker) {
       attend(pass, layer, first, rows, worker);
       feed_forward(pass, layer, first, rows, worker);

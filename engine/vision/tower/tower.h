@@ -1,8 +1,8 @@
 // Runs a vision tower: pictures in, visual tokens out, in full or for some of the patches.
 //
 // Incremental encoding after Eventful Transformers (arXiv 2308.13494), with the change decided once, at the
-// pixels: the keys and values of every layer are kept; the patches to refresh go through all layers, and their
-// queries attend to everything, what was kept included. What is kept of a patch is what it was when its
+// pixels: the keys and values of every layer are kept; the patches to refresh go through all layers, and
+// their queries attend to everything, what was kept included. What is kept of a patch is what it was when its
 // surroundings were as they were then; a whole encode brings it up to date.
 #pragma once
 
@@ -55,9 +55,9 @@ class Tower {
 
   const TowerWeights &weights() const { return *weights_; }
 
-  // Encodes the marked patches (one value per patch, row by row; empty = all of them), and all while the memory
-  // is not whole. rgb: exactly shape.image a side, rgb8. A stop is honoured within one layer: cancelled, and
-  // the memory is not whole any more.
+  // Encodes the marked patches (one value per patch, row by row; empty = all of them), and all while the
+  // memory is not whole. rgb: exactly shape.image a side, rgb8. A stop is honoured within one layer:
+  // cancelled, and the memory is not whole any more.
   Status encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory, const std::stop_token &stop);
 
   TowerCosts costs() const;

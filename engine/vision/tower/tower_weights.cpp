@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "vision/tower/projector_file.h"
@@ -11,37 +12,35 @@
 namespace saccade::tower {
 namespace {
 
+constexpr int kMostSize = 1 << 15;  // whose products still fit
+
 std::size_t product(int a, int b) { return static_cast<std::size_t>(a) * static_cast<std::size_t>(b); }
 
-// Reads tensors of known sizes; the first one that is not as it should be is remembered.
+// Reads tensors of known sizes. Throws std::runtime_error at one that is not as it should be.
 class Reader {
  public:
   Reader(const ProjectorFile &file, const TowerShape &shape, Precision precision)
       : file_(file), shape_(shape), precision_(precision) {}
 
-  const std::string &wrong() const { return wrong_; }
-
-  std::vector<float> values(const std::string &name, std::size_t count) {
+  std::vector<float> values(const std::string &name, std::size_t count) const {
     auto found = file_.tensor(name);
-    if (found.size() != count) {
-      if (wrong_.empty()) wrong_ = name;
-      found.assign(count, 0);
-    }
+    if (found.size() != count)
+      throw std::runtime_error("tensor " + name + " is missing or has another size than the file says");
     return found;
   }
 
-  Norm norm(const std::string &name) {
+  Norm norm(const std::string &name) const {
     const auto width = static_cast<std::size_t>(shape_.width);
     return {values(name + ".weight", width), values(name + ".bias", width)};
   }
 
-  Linear linear(const std::string &name, int inner, int outer) {
+  Linear linear(const std::string &name, int inner, int outer) const {
     const auto weights = values(name + ".weight", product(inner, outer));
     return {precision_, weights, bias(name, outer), inner, kBlockRows};
   }
 
   // Queries, keys and values as one matrix: their input is quantised once.
-  Linear joined(const std::string &block) {
+  Linear joined(const std::string &block) const {
     std::vector<float> weights;
     std::vector<float> biases;
     for (const char *part : {"attn_q", "attn_k", "attn_v"}) {
@@ -54,7 +53,7 @@ class Reader {
   }
 
   // Old files name the two halves the other way round; the bias tells.
-  LayerWeights layer(const std::string &block) {
+  LayerWeights layer(const std::string &block) const {
     const bool swapped =
         file_.tensor(block + "ffn_up.bias").size() == static_cast<std::size_t>(shape_.width) &&
         shape_.width != shape_.hidden;
@@ -69,7 +68,7 @@ class Reader {
   }
 
  private:
-  std::vector<float> bias(const std::string &name, int outer) {
+  std::vector<float> bias(const std::string &name, int outer) const {
     return file_.has(name + ".bias") ? values(name + ".bias", static_cast<std::size_t>(outer))
                                      : std::vector<float>();
   }
@@ -77,7 +76,6 @@ class Reader {
   const ProjectorFile &file_;
   const TowerShape &shape_;
   Precision precision_;
-  std::string wrong_;
 };
 
 std::optional<std::array<float, 3>> colours(const ProjectorFile &file, const std::string &key) {
@@ -91,9 +89,8 @@ std::string obstacle(const ProjectorFile &file, const TowerShape &shape) {
   const auto family = file.text("vision.projector_type").value_or(file.text("projector_type").value_or(""));
   if (family != "idefics3") return "projectors of type \"" + family + "\"";
   for (const int value : {shape.image, shape.patch, shape.width, shape.layers, shape.heads, shape.hidden})
-    if (value < 1) return "a file without its sizes";
-  if (shape.image % shape.patch || shape.width % shape.heads || shape.merge < 1 ||
-      shape.side() % shape.merge)
+    if (value < 1 || value > kMostSize) return "sizes that are missing or absurd";
+  if (shape.image % shape.patch || shape.width % shape.heads || shape.merge < 1 || shape.side() % shape.merge)
     return "sizes that do not divide";
   if (file.has("v.class_embd") || file.has("v.pre_ln.weight") || file.has("v.blk.0.attn_q_norm.weight") ||
       file.has("v.blk.0.ffn_gate.weight") || file.has("v.blk.0.ls1.weight") ||
@@ -120,21 +117,22 @@ TowerShape shape_of(const ProjectorFile &file) {
   return shape;
 }
 
-std::shared_ptr<const TowerWeights> pack(Reader &reader, const ProjectorFile &file, const TowerShape &shape,
+std::shared_ptr<const TowerWeights> pack(const ProjectorFile &file, const TowerShape &shape,
                                          Precision precision) {
-  Reader exact(file, shape, Precision::fp32);
+  const Reader exact(file, shape, Precision::fp32);
+  const Reader reader(file, shape, precision);
   const auto joined_width = product(shape.width, shape.merge * shape.merge);
   const auto token_width = file.tensor("mm.model.fc.weight").size() / joined_width;
-  TowerWeights weights{shape,
-                       precision,
-                       exact.linear("v.patch_embd", shape.patch_values(), shape.width),
-                       reader.values("v.position_embd.weight", product(shape.patches(), shape.width)),
-                       {},
-                       reader.norm("v.post_ln"),
-                       exact.linear("mm.model.fc", static_cast<int>(joined_width), static_cast<int>(token_width))};
+  TowerWeights weights{
+      shape,
+      precision,
+      exact.linear("v.patch_embd", shape.patch_values(), shape.width),
+      reader.values("v.position_embd.weight", product(shape.patches(), shape.width)),
+      {},
+      reader.norm("v.post_ln"),
+      exact.linear("mm.model.fc", static_cast<int>(joined_width), static_cast<int>(token_width))};
   for (int layer = 0; layer < shape.layers; ++layer)
     weights.layers.push_back(reader.layer("v.blk." + std::to_string(layer) + "."));
-  if (!exact.wrong().empty()) return nullptr;
   return std::make_shared<const TowerWeights>(std::move(weights));
 }
 
@@ -142,8 +140,8 @@ std::shared_ptr<const TowerWeights> pack(Reader &reader, const ProjectorFile &fi
 
 std::string TowerWeights::kernels() const {
   const auto &layer = layers.front();
-  return layer.queries_keys_values.kernel() + ", " + layer.attended.kernel() + ", " + layer.up.kernel() + ", " +
-         layer.down.kernel();
+  return layer.queries_keys_values.kernel() + ", " + layer.attended.kernel() + ", " + layer.up.kernel() +
+         ", " + layer.down.kernel();
 }
 
 Result<std::shared_ptr<const TowerWeights>> read_tower(const std::string &mmproj, Precision precision) {
@@ -153,14 +151,10 @@ Result<std::shared_ptr<const TowerWeights>> read_tower(const std::string &mmproj
   if (const auto what = obstacle(file.value(), shape); !what.empty())
     return Status{StatusKind::unsupported, "the streaming encoder does not know " + what};
   try {
-    Reader reader(file.value(), shape, precision);
-    auto weights = pack(reader, file.value(), shape, precision);
-    if (weights && reader.wrong().empty()) return weights;
-    return Status{StatusKind::corrupt, "projector \"" + mmproj + "\": tensor " + reader.wrong() +
-                                           " is missing or has another size than the file says"};
-  } catch (const std::exception &error) {  // oneDNN's own
+    return pack(file.value(), shape, precision);
+  } catch (const std::exception &error) {  // the reader's, or oneDNN's
     return Status{StatusKind::unsupported,
-                  std::string("oneDNN has no kernel for this tower here: ") + error.what()};
+                  "the streaming encoder cannot use projector \"" + mmproj + "\": " + error.what()};
   }
 }
 

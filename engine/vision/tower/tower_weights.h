@@ -60,8 +60,8 @@ struct TowerWeights {
   std::string kernels() const;  // what oneDNN chose for the layers
 };
 
-// unsupported, with the reason: a family or a form that this tower is not. corrupt: a tensor is missing or has
-// another size than the file says.
+// unsupported, with the reason: a family or a form that this tower is not, or a tensor that is missing or has
+// another size than the file says. corrupt: the file cannot be read.
 Result<std::shared_ptr<const TowerWeights>> read_tower(const std::string &mmproj, Precision precision);
 
 }  // namespace saccade::tower

@@ -1,0 +1,148 @@
+// The VisionEncoder that encodes only what changed: see tower/tower.h for how.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "vision/encoders.h"
+#include "vision/llama_handles.h"
+#include "vision/tower/tower.h"
+
+namespace saccade {
+namespace {
+
+// Without these, oneDNN adds pairs of int8 products in 16 bits, where they overflow.
+bool has_int8_products() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512vnni");
+#else
+  return false;
+#endif
+}
+
+tower::Precision precision_for(EncoderKind kind) {
+  const bool wanted = kind == EncoderKind::automatic || kind == EncoderKind::int8;
+  return wanted && has_int8_products() ? tower::Precision::int8 : tower::Precision::fp32;
+}
+
+const char *name_of(tower::Precision precision) {
+  return precision == tower::Precision::int8 ? "int8" : "fp32";
+}
+
+// One per pair and precision, for as long as an encoder uses it.
+Result<std::shared_ptr<tower::Tower>> tower_of(const ModelPair &pair, tower::Precision precision) {
+  auto &impl = pair.impl();
+  const std::lock_guard lock(impl.towers_mutex);
+  auto &known = impl.towers[static_cast<std::size_t>(precision)];
+  if (auto tower = known.lock()) return tower;
+  auto weights = tower::read_tower(pair.files().mmproj, precision);
+  if (!weights.ok()) return weights.status();
+  auto tower = std::make_shared<tower::Tower>(std::move(weights).value(), pair.threads());
+  known = tower;
+  return tower;
+}
+
+class StreamingEncoder final : public VisionEncoder {
+ public:
+  StreamingEncoder(std::shared_ptr<ModelPair> pair, std::unique_ptr<VisionEncoder> plain,
+                   std::shared_ptr<tower::Tower> tower, const EncoderOptions &options)
+      : pair_(std::move(pair)),
+        plain_(std::move(plain)),
+        tower_(std::move(tower)),
+        memory_(tower_->weights()),
+        options_(options) {}
+
+  EncoderInput input() const override { return plain_->input(); }
+  PatchGrid grid() const override { return plain_->grid(); }
+  PatchGrid refresh_grid() const override { return {shape().side(), shape().side()}; }
+  int dimension() const override { return plain_->dimension(); }
+  void forget() override { memory_.forget(); }
+
+  std::string description() const override {
+    return std::string("streaming encoder, ") + name_of(tower_->weights().precision) +
+           " (oneDNN: " + tower_->kernels() + ")";
+  }
+
+  std::string fallback_reason() const override {
+    const bool asked = options_.kind == EncoderKind::int8;
+    return asked && tower_->weights().precision == tower::Precision::fp32
+               ? "this processor has no int8 products of 32 bits (AVX-512 VNNI); fp32 is used"
+               : "";
+  }
+
+  Result<SharedTokens> encode(const Frame &rgb, const PatchMap &refresh, std::stop_token stop) override {
+    if (auto status = check_input(rgb, input()); !status.ok()) return status;
+    const auto turn = pair_->impl().turn.take(stop);
+    if (!turn) return Status{StatusKind::cancelled, "encoding was stopped"};
+    const auto start = Clock::now();
+    auto patches = with_surroundings(refresh);
+    if (is_due(rgb.pts, share_of(patches))) patches.clear();
+    const auto share = memory_.is_whole() ? share_of(patches) : 1;
+    if (auto status = tower_->encode(rgb, patches, memory_, stop); !status.ok()) return status;
+    refreshed_ += share;
+    if (share == 1) {
+      refreshed_ = 0;
+      whole_at_ = rgb.pts;
+    }
+    return tokens_of(memory_.tokens(), dimension(), grid(), rgb.pts, Clock::now() - start, share);
+  }
+
+  EncodedImage overview(SharedTokens tokens) const override { return plain_->overview(std::move(tokens)); }
+  Result<EncodedImage> encode_tiles(const Frame &rgb, std::stop_token stop) override {
+    return plain_->encode_tiles(rgb, std::move(stop));
+  }
+
+ private:
+  const tower::TowerShape &shape() const { return tower_->weights().shape; }
+
+  // A whole encode, when the next would be one of `share` of the picture.
+  bool is_due(StreamTime now, double share) const {
+    const auto since = now - whole_at_;
+    const bool by_time = options_.whole_every > Duration::zero() &&
+                         (since >= options_.whole_every || since < Duration::zero());
+    return by_time || (options_.whole_after > 0 && refreshed_ + share >= options_.whole_after);
+  }
+
+  // Through attention a change reaches further than its pixels, and to its neighbours most.
+  PatchMap with_surroundings(const PatchMap &refresh) const {
+    const auto grid = refresh_grid();
+    if (refresh.size() != static_cast<std::size_t>(grid.count())) return {};
+    auto wider = refresh;
+    for (int p = 0; p < grid.count(); ++p) {
+      if (!refresh[static_cast<std::size_t>(p)]) continue;
+      for_patch_and_neighbours(grid, p, [&](int other) { wider[static_cast<std::size_t>(other)] = 255; });
+    }
+    return wider;
+  }
+
+  static double share_of(const PatchMap &patches) {
+    const auto count = std::count_if(patches.begin(), patches.end(), [](auto v) { return v != 0; });
+    return patches.empty() ? 1 : static_cast<double>(count) / static_cast<double>(patches.size());
+  }
+
+  std::shared_ptr<ModelPair> pair_;
+  std::unique_ptr<VisionEncoder> plain_;
+  std::shared_ptr<tower::Tower> tower_;
+  tower::TowerMemory memory_;
+  EncoderOptions options_;
+  StreamTime whole_at_{};
+  double refreshed_ = 0;  // since then, in whole pictures
+};
+
+}  // namespace
+
+Result<std::unique_ptr<VisionEncoder>> make_streaming_encoder(std::shared_ptr<ModelPair> pair,
+                                                              std::unique_ptr<VisionEncoder> plain,
+                                                              const EncoderOptions &options) {
+  auto tower = tower_of(*pair, precision_for(options.kind));
+  if (!tower.ok()) return tower.status();
+  const auto &weights = tower.value()->weights();
+  const auto side = weights.shape.tokens_side();
+  if (plain->input().width != weights.shape.image || plain->grid() != PatchGrid{side, side} ||
+      plain->dimension() != weights.token_width())
+    return Status{StatusKind::unsupported,
+                  "libmtmd lays out this projector's tokens in another way than its file says"};
+  return std::unique_ptr<VisionEncoder>(std::make_unique<StreamingEncoder>(
+      std::move(pair), std::move(plain), std::move(tower).value(), options));
+}
+
+}  // namespace saccade
