@@ -45,8 +45,9 @@ SharedTokens tokens_of(std::span<const float> values, int dimension, const Patch
   tokens->positions.reserve(count);
   const auto seconds = static_cast<float>(to_seconds(pts));
   for (int i = 0; i < tokens->seen; ++i) {
-    tokens->positions.push_back(
-        {seconds, static_cast<float>(i / grid.columns), static_cast<float>(i % grid.columns)});
+    const int row = i / grid.columns;
+    const int column = i % grid.columns;
+    tokens->positions.push_back({seconds, static_cast<float>(row), static_cast<float>(column)});
   }
   return tokens;
 }

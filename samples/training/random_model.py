@@ -27,7 +27,7 @@ from random_weights import BLOCKS, RandomWeights, size_of
 from shapes.vocabulary import describe, vocabulary
 
 TYPES = ("f16", "bf16", "q8_0", "q5_0", "q4_0")
-PROJECTOR_TYPES = ("f16", "q8_0")
+PROJECTOR_TYPES = ("f32", "f16", "q8_0")
 QUIET = 1 / 16         # rows of tokens that no answer may have, against the others: never the largest logit
 SMALL = 0.02           # biases, class token and the like
 SPARE = 64 << 20       # bytes that stay free on the disk
@@ -54,6 +54,8 @@ def text_type(tensor, matrix):
 
 def vision_type(tensor, matrix):
     """The type of a tensor in the projector's file."""
+    if matrix == "f32":
+        return "f32"
     if tensor.use == "half":
         return "f16"
     if tensor.use == "conv":
@@ -137,7 +139,7 @@ def write_projector(gguf, path, family, tensors, kind, weights):
     w = gguf.GGUFWriter(path, "clip")
     w.add_type(gguf.GGUFType.MMPROJ)
     w.add_name("%s shape, random weights" % family.title)
-    w.add_file_type(gguf.LlamaFileType["MOSTLY_" + kind.upper()])
+    w.add_file_type(gguf.LlamaFileType["ALL_F32" if kind == "f32" else "MOSTLY_" + kind.upper()])
     w.add_vision_projection_dim(family.text.width)
     family.vision.describe(w)
     family.describe_vision(w, gguf)

@@ -199,7 +199,7 @@ SACCADE_VECTORISED float exponentials_u16(std::span<const float> x, float most, 
   for (std::size_t i = 0; i < x.size(); ++i) {
     const float e = exponential(x[i] - most);
     sum += e;
-    const auto level = static_cast<std::int32_t>(e * weights[i] * step + 0.5F);
+    const auto level = static_cast<std::int32_t>(e * weights[i] * step);
     high[i] = static_cast<std::uint8_t>(level >> 8);
     low[i] = static_cast<std::uint8_t>(level & 255);
   }
