@@ -10,6 +10,10 @@
 namespace saccade {
 namespace {
 
+// A ring of surroundings is this share of the picture's side. Measured with the project's pairs: of 12
+// patches a side, one ring gave the accuracy of whole encodes, of 24 two did.
+constexpr int kPatchesPerRing = 12;
+
 // Without these, oneDNN adds pairs of int8 products in 16 bits, where they overflow.
 bool has_int8_products() {
 #if defined(__x86_64__)
@@ -102,13 +106,22 @@ class StreamingEncoder final : public VisionEncoder {
     return by_time || (options_.whole_after > 0 && refreshed_ + share >= options_.whole_after);
   }
 
-  // Through attention a change reaches further than its pixels, and to its neighbours most.
+  // A change reaches further than a gate's threshold, and through attention further than its pixels; its
+  // neighbours feel it most.
   PatchMap with_surroundings(const PatchMap &refresh) const {
     const auto grid = refresh_grid();
     if (refresh.size() != static_cast<std::size_t>(grid.count())) return {};
     auto wider = refresh;
+    const int rings =
+        options_.surroundings < 0 ? std::max(1, grid.rows / kPatchesPerRing) : options_.surroundings;
+    for (int ring = 0; ring < rings; ++ring) wider = with_neighbours(wider, grid);
+    return wider;
+  }
+
+  static PatchMap with_neighbours(const PatchMap &map, const PatchGrid &grid) {
+    auto wider = map;
     for (int p = 0; p < grid.count(); ++p) {
-      if (!refresh[static_cast<std::size_t>(p)]) continue;
+      if (!map[static_cast<std::size_t>(p)]) continue;
       for_patch_and_neighbours(grid, p, [&](int other) { wider[static_cast<std::size_t>(other)] = 255; });
     }
     return wider;

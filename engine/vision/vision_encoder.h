@@ -49,6 +49,8 @@ struct EncoderOptions {
   // and once what it encoded in part adds up to so many whole pictures (zero = never): what is kept of the
   // other patches was made in other surroundings.
   double whole_after = 1;
+  // Rings of patches around those that changed that are encoded, too; -1 = by the grid.
+  int surroundings = -1;
 };
 
 // Encodes pictures with one model pair. encode() blocks and may be called from one thread at a time;

@@ -15,6 +15,7 @@ enum Property {
   PROP_ENCODER,
   PROP_WHOLE_EVERY,
   PROP_WHOLE_AFTER,
+  PROP_SURROUNDINGS,
   PROP_LEAKY,
   PROP_MAX_QUEUE,
   PROP_STATISTICS,
@@ -76,6 +77,7 @@ bool TokenCompressorSettings::set(guint id, const GValue *value) {
       encoder.whole_every = Duration(static_cast<std::int64_t>(g_value_get_uint64(value)));
       return true;
     case PROP_WHOLE_AFTER: encoder.whole_after = g_value_get_double(value); return true;
+    case PROP_SURROUNDINGS: encoder.surroundings = g_value_get_int(value); return true;
     case PROP_LEAKY: leaky = static_cast<LeakyChoice>(g_value_get_enum(value)); return true;
     case PROP_MAX_QUEUE: max_queue = g_value_get_uint(value); return true;
     default: return false;
@@ -94,6 +96,7 @@ bool TokenCompressorSettings::get(guint id, GValue *value) const {
       g_value_set_uint64(value, static_cast<guint64>(encoder.whole_every.count()));
       return true;
     case PROP_WHOLE_AFTER: g_value_set_double(value, encoder.whole_after); return true;
+    case PROP_SURROUNDINGS: g_value_set_int(value, encoder.surroundings); return true;
     case PROP_LEAKY: g_value_set_enum(value, as_int(leaky)); return true;
     case PROP_MAX_QUEUE: g_value_set_uint(value, max_queue); return true;
     default: return false;
@@ -167,6 +170,12 @@ void install_token_compressor_properties(GObjectClass *klass) {
           "Pictures' worth of patches that the streaming encoder encodes in part before it encodes a "
           "picture as a whole; 0 = never",
           0, 1000, EncoderOptions().whole_after, ready));
+  add(PROP_SURROUNDINGS,
+      g_param_spec_int(
+          "surroundings", "Surroundings",
+          "Rings of patches around those that changed that the streaming encoder encodes, too; -1 = one for "
+          "each 12 patches of the picture's side",
+          -1, 256, EncoderOptions().surroundings, ready));
   add(PROP_LEAKY, g_param_spec_enum("leaky", "Leaky", "Which picture is dropped when the encoder is behind",
                                     leaky_type(), as_int(Defaults::kDefaultLeaky), ready));
   add(PROP_MAX_QUEUE, g_param_spec_uint("max-queue", "Maximum queue",

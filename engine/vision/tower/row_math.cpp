@@ -192,16 +192,44 @@ SACCADE_VECTORISED float exponentials(std::span<float> x, float most) {
   return sum;
 }
 
-SACCADE_VECTORISED float exponentials_u16(std::span<const float> x, float most, const float *weights,
-                                          float step, std::uint8_t *high, std::uint8_t *low) {
+namespace {
+
+constexpr std::size_t kRun = 256;  // numbers that are in a core's nearest cache between two loops
+
+SACCADE_VECTORISED float exponential_levels(const float *x, std::size_t n, float most, const float *weights,
+                                            float step, std::int32_t *levels) {
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (std::size_t i = 0; i < x.size(); ++i) {
+  for (std::size_t i = 0; i < n; ++i) {
     const float e = exponential(x[i] - most);
     sum += e;
-    const auto level = static_cast<std::int32_t>(e * weights[i] * step);
-    high[i] = static_cast<std::uint8_t>(level >> 8);
-    low[i] = static_cast<std::uint8_t>(level & 255);
+    levels[i] = static_cast<std::int32_t>(e * weights[i] * step);
+  }
+  return sum;
+}
+
+SACCADE_VECTORISED void split_bytes(const std::int32_t *levels, std::size_t n, std::uint16_t *halves,
+                                    std::uint8_t *high, std::uint8_t *low) {
+#pragma omp simd
+  for (std::size_t i = 0; i < n; ++i) halves[i] = static_cast<std::uint16_t>(levels[i]);
+#pragma omp simd
+  for (std::size_t i = 0; i < n; ++i) high[i] = static_cast<std::uint8_t>(halves[i] >> 8);
+#pragma omp simd
+  for (std::size_t i = 0; i < n; ++i) low[i] = static_cast<std::uint8_t>(halves[i]);
+}
+
+}  // namespace
+
+// In loops of one width each, which compilers vectorise well; one that narrows to bytes takes twice the time.
+float exponentials_u16(std::span<const float> x, float most, const float *weights, float step,
+                       std::uint8_t *high, std::uint8_t *low) {
+  std::int32_t levels[kRun];
+  std::uint16_t halves[kRun];
+  float sum = 0;
+  for (std::size_t first = 0; first < x.size(); first += kRun) {
+    const auto n = std::min(kRun, x.size() - first);
+    sum += exponential_levels(&x[first], n, most, weights + first, step, levels);
+    split_bytes(levels, n, halves, high + first, low + first);
   }
   return sum;
 }

@@ -1,0 +1,200 @@
+// What encoding costs: whole pictures by libmtmd and by the streaming encoder in turns, and a clip of which
+// only what changed is encoded. Prints one JSON object. saccade-eval --encoder makes tables of it.
+//
+//   build/release/tests/bench/encode_bench whole TEXT.gguf MMPROJ.gguf ROUNDS
+//   build/release/tests/bench/encode_bench clip TEXT.gguf MMPROJ.gguf CLIP PICTURES_PER_SECOND
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <opencv2/imgproc.hpp>
+#include <opencv2/videoio.hpp>
+#include <string>
+#include <vector>
+
+#include "sparsity/mas_gate.h"
+#include "vision/resize.h"
+#include "vision/tower/tower.h"
+#include "vision/vision_encoder.h"
+
+namespace saccade {
+namespace {
+
+constexpr int kReferenceEvery = 8;  // encodes of a clip after which whole ones are timed, too
+
+double milliseconds_of(const std::function<void()> &work) {
+  const auto start = Clock::now();
+  work();
+  return to_milliseconds(Clock::now() - start);
+}
+
+[[noreturn]] void fail(const std::string &sentence) {
+  std::fprintf(stderr, "encode_bench: %s\n", sentence.c_str());
+  std::exit(1);
+}
+
+template <typename T>
+T need(Result<T> result) {
+  if (!result.ok()) fail(result.status().message());
+  return std::move(result).value();
+}
+
+void print_list(const char *name, const std::vector<double> &values, const char *after = ", ") {
+  std::printf("\"%s\": [", name);
+  for (std::size_t i = 0; i < values.size(); ++i) std::printf("%s%.4f", i ? ", " : "", values[i]);
+  std::printf("]%s", after);
+}
+
+Image picture(const EncoderInput &size) {
+  Image image{size.width, size.height, {}};
+  cv::Mat pixels(size.height, size.width, CV_8UC3);
+  cv::theRNG().state = 1;
+  cv::randu(pixels, 0, 255);
+  cv::GaussianBlur(pixels, pixels, {}, 5);
+  image.rgb.assign(pixels.datastart, pixels.dataend);
+  return image;
+}
+
+// Billions of operations a second that all threads reach together in a product of the tower's largest shape,
+// over and over: what this machine can do.
+double peak(tower::Precision precision, int threads) {
+  constexpr int kRows = 256;
+  constexpr int kInner = 768;
+  constexpr int kOuter = 3072;
+  constexpr int kBlocks = 64;
+  const tower::MatrixProduct product(precision, {kInner, kOuter, 1, kInner},
+                                     tower::MatrixProduct::Right::packed, kRows);
+  const std::vector<float> zeros(std::size_t{kInner} * kOuter);  // of bytes, there are too many
+  auto right = product.make_packed();
+  product.pack(zeros.data(), right);
+  std::vector<std::vector<float>> outs(static_cast<std::size_t>(threads),
+                                       std::vector<float>(std::size_t{kRows} * kOuter));
+  tower::RowTeam team(threads);
+  const auto round = [&] {
+    team.share(kBlocks, [&](int, int member) {
+      product.run(zeros.data(), right.data(), kRows, outs[static_cast<std::size_t>(member)].data());
+    });
+  };
+  round();
+  double best = 0;
+  for (int i = 0; i < 5; ++i)
+    best = std::max(best, 2e-6 * kRows * kInner * kOuter * kBlocks / milliseconds_of(round));
+  return best;
+}
+
+// Billions of operations of one whole encode.
+double work_of(const tower::TowerShape &s) {
+  const double rows = s.patches();
+  const double linear = rows * s.layers * (4.0 * s.width * s.width + 2.0 * s.width * s.hidden);
+  const double attention = 2.0 * rows * rows * s.width * s.layers;
+  return 2e-9 * (linear + attention);
+}
+
+void whole(const ModelFiles &files, int rounds) {
+  const auto pair = need(ModelPair::open(files));
+  std::map<std::string, std::unique_ptr<VisionEncoder>> encoders;
+  for (const auto &[name, kind] :
+       {std::pair{"libmtmd", EncoderKind::libmtmd}, std::pair{"fp32", EncoderKind::fp32},
+        std::pair{"int8", EncoderKind::int8}})
+    encoders[name] = need(make_encoder(pair, {.kind = kind}));
+  const auto image = picture(encoders["libmtmd"]->input());
+  std::map<std::string, std::vector<double>> times;
+  for (int round = -1; round < rounds; ++round) {  // the first one warms up
+    for (auto &[name, encoder] : encoders) {
+      const double ms = milliseconds_of([&] { need(encoder->encode(image.view(), {}, {})); });
+      if (round >= 0) times[name].push_back(ms);
+    }
+  }
+  std::printf("{\"threads\": %d, ", pair->threads());
+  for (const auto &[name, values] : times) print_list((name + "_ms").c_str(), values);
+  for (const auto precision : {tower::Precision::fp32, tower::Precision::int8}) {
+    const char *name = precision == tower::Precision::fp32 ? "fp32" : "int8";
+    const auto weights = need(tower::read_tower(files.mmproj, precision));
+    tower::Tower tower(weights, pair->threads());
+    tower::TowerMemory memory(*weights);
+    for (int i = 0; i < 3; ++i) {
+      memory.forget();
+      if (const auto status = tower.encode(image.view(), {}, memory, {}); !status.ok())
+        fail(status.message());
+    }
+    const auto costs = tower.costs();
+    std::printf("\"%s_costs\": {\"ends\": %.4f, \"products\": %.4f, \"attention\": %.4f, \"rows\": %.4f}, ",
+                name, costs.ends, costs.products, costs.attention, costs.rows);
+    std::printf("\"%s_peak\": %.1f, \"gigaops\": %.2f, \"%s_kernels\": \"%s\"%s", name,
+                peak(precision, pair->threads()), work_of(weights->shape), name, tower.kernels().c_str(),
+                precision == tower::Precision::fp32 ? ", " : "}\n");
+  }
+}
+
+Image rgb_of(const cv::Mat &bgr) {
+  cv::Mat rgb;
+  cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
+  return {rgb.cols, rgb.rows, {rgb.datastart, rgb.dataend}};
+}
+
+void clip(const ModelFiles &files, const std::string &path, double rate) {
+  const auto pair = need(ModelPair::open(files));
+  const auto streaming = need(make_encoder(pair, {.kind = EncoderKind::automatic}));
+  const auto loose = need(make_encoder(pair, {.whole_every = {}, .whole_after = 0, .surroundings = 1}));
+  const auto fresh = need(make_encoder(pair, {.kind = EncoderKind::automatic}));
+  const auto libmtmd = need(make_encoder(pair, {.kind = EncoderKind::libmtmd}));
+  MasGate gate({.grid = streaming->refresh_grid()});
+  cv::VideoCapture video(path);
+  if (!video.isOpened()) fail("cannot read " + path);
+  const double fps = video.get(cv::CAP_PROP_FPS);
+
+  std::vector<double> at, share, ms, loose_ms, whole_ms, libmtmd_ms;
+  double asked = 0;
+  int seen = 0;
+  int next = 0;
+  cv::Mat bgr;
+  for (int i = 0; video.read(bgr); ++i) {
+    if (i / fps * rate < next) continue;
+    ++next;
+    ++seen;
+    const auto pts = from_seconds(i / fps);
+    cv::Mat grey;
+    cv::cvtColor(bgr, grey, cv::COLOR_BGR2GRAY);
+    const auto report = need(
+        gate.look({PixelFormat::gray8, grey.cols, grey.rows, grey.step, {grey.data, grey.total()}, pts}, {}));
+    if (!report.needed) continue;
+    const auto rgb = rgb_of(bgr);
+    const auto image = resize_area(rgb.view(), streaming->input().width, streaming->input().height);
+    const auto encode = [&](VisionEncoder &encoder, const PatchMap &refresh, std::vector<double> &times) {
+      SharedTokens tokens;
+      times.push_back(milliseconds_of([&] { tokens = need(encoder.encode(image.view(pts), refresh, {})); }));
+      return tokens;
+    };
+    asked += static_cast<double>(report.refresh_count()) / report.grid.count();
+    share.push_back(encode(*streaming, report.refresh, ms)->encoded);
+    encode(*loose, report.refresh, loose_ms);
+    at.push_back(i / fps);
+    gate.committed(report.frame, report.refresh, "encoder");
+    if (at.size() % kReferenceEvery != 1) continue;
+    encode(*fresh, {}, whole_ms);
+    encode(*libmtmd, {}, libmtmd_ms);
+  }
+  std::printf("{\"pictures\": %d, \"asked\": %.4f, ", seen, asked);
+  print_list("at", at);
+  print_list("share", share);
+  print_list("ms", ms);
+  print_list("loose_ms", loose_ms);
+  print_list("whole_ms", whole_ms);
+  print_list("libmtmd_ms", libmtmd_ms, "}\n");
+}
+
+}  // namespace
+}  // namespace saccade
+
+int main(int count, char **words) {
+  const std::string mode = count > 1 ? words[1] : "";
+  if (mode == "whole" && count == 5) {
+    saccade::whole({words[2], words[3], 0}, std::atoi(words[4]));
+  } else if (mode == "clip" && count == 6) {
+    saccade::clip({words[2], words[3], 0}, words[4], std::atof(words[5]));
+  } else {
+    saccade::fail("say: whole TEXT MMPROJ ROUNDS, or clip TEXT MMPROJ CLIP PICTURES_PER_SECOND");
+  }
+  return 0;
+}
