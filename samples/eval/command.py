@@ -41,6 +41,8 @@ def parse(words, about):
                         help="exact runs at a time (default: the machine's cores); live runs are always alone")
     parser.add_argument("--any-case", action="store_true", help='"Yes." is "yes": for models that speak in sentences')
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plots from this report")
+    parser.add_argument("--encoder", metavar="FOLDER", help="what encoding costs, whole and in part; FOLDER holds the files of "
+                        "random_model.py smolvlm-256m; --docs writes its part")
     parser.add_argument("--gate", action="store_true", help="what the gate chooses, against plain ways; --docs writes its part")
     parser.add_argument("--record-costs", action="store_true", help="measure the stage costs that virtual time needs")
     parser.add_argument("--list", action="store_true", help="list suites and configurations")
@@ -85,7 +87,7 @@ def plan_of(options):
     if bool(options.suite) == bool(options.clip):
         raise EvalError("name a suite with --suite or a clip of your own with --clip; --list lists the suites", USAGE)
     if options.docs and not options.suite:
-        raise EvalError("--docs goes with a --suite or with --gate", USAGE)
+        raise EvalError("--docs goes with a --suite, with --gate or with --encoder", USAGE)
     if options.suite:
         suites.find(options.suite)
     plugin_folder()
@@ -112,6 +114,16 @@ def run_gate(options):
     from gate import benchmark   # pylint: disable=import-outside-toplevel  (only this needs the labels of real footage)
     out = options.out or os.path.join(PROJECT, "build", "eval", "gate")
     return benchmark.run(out, options.docs, max(1, options.jobs), say)
+
+
+def run_encoder(options):
+    """-> exit status"""
+    if options.suite or options.clip:
+        raise EvalError("--encoder has clips of its own: leave --suite and --clip out", USAGE)
+    plugin_folder()
+    from encoder import benchmark   # pylint: disable=import-outside-toplevel  (only this needs the labels of real footage)
+    out = options.out or os.path.join(PROJECT, "build", "eval", "encoder")
+    return benchmark.run(options.encoder, out, options.docs, max(1, options.jobs), say)
 
 
 def run(options):
@@ -172,6 +184,8 @@ def main(words, about):
             return 0
         if options.gate:
             return run_gate(options)
+        if options.encoder:
+            return run_encoder(options)
         if options.record_costs:
             record_costs(options)
             return 0

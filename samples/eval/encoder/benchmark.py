@@ -1,0 +1,133 @@
+"""saccade-eval --encoder: what encoding costs, whole and in part, what it does to the answers, and what the gate costs. Writes
+the report, and the encoder's part of docs/benchmarks.md."""
+
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+
+import benchmarks
+import bootstrap
+import clips
+import machine
+from configurations import CONFIGURATIONS
+from encoder import page
+from errors import INCOMPLETE, EvalError
+from evaluate import Evaluation, Plan
+from figures import OUTSIDE_MEAN, figures_of
+from gate import footage_figures
+from models import pair
+from runs import plugin_folder
+from suites import SUITES, Suite
+
+SHAPE = "smolvlm-256m"
+ROUNDS = 10
+RATE = 2   # pictures a second of the clips
+STATIC = ("vtest", "one-by-one-person-detection", "car-detection")
+CARRIED = ("handheld-bag", "sam2_01_dog")
+VARIANTS = ("saccade", "saccade-whole", "saccade-libmtmd")
+REFERENCE = {"saccade": "saccade-whole", "saccade-whole": "saccade-libmtmd"}   # whose answers are compared with whose
+
+
+def _bench(name, *words):
+    """What the benchmark printed, as JSON."""
+    program = os.path.join(os.path.dirname(plugin_folder()), "tests", "bench", name)
+    if not os.path.exists(program):
+        raise EvalError("there is no %s; build it first: cmake --build build/release --target %s" % (program, name))
+    done = subprocess.run([program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise EvalError("%s failed: %s" % (name, done.stderr.strip()[-300:]))
+    return json.loads(done.stdout)
+
+
+def _shape_files(folder):
+    files = [os.path.join(folder, "%s-%s.gguf" % (SHAPE, part)) for part in ("text", "mmproj")]
+    for path in files:
+        if not os.path.exists(path):
+            raise EvalError("there is no %s. Make it: SACCADE_LLAMA_SOURCE=a llama.cpp source tree python3 samples/training/"
+                            "random_model.py %s --type q8_0 --projector-type f16 --out %s" % (path, SHAPE, folder))
+    return files
+
+
+def _whole(files_of, say):
+    found = {}
+    for name, files in files_of.items():
+        say("encoding whole pictures with %s" % name)
+        found[name] = _bench("encode_bench", "whole", *files, str(ROUNDS))
+    return found
+
+
+def _clip(item, files):
+    found = _bench("encode_bench", "clip", *files, str(item.clip), str(RATE))
+    libmtmd, whole = statistics.median(found["libmtmd_ms"]), statistics.median(found["whole_ms"])
+    kept = len(found["ms"])
+    empty = footage_figures.empty_stretches(item.labels) if item.name in STATIC else []
+    inside = [ms for at, ms in zip(found["at"], found["ms"]) if any(a <= at < b for a, b in empty)]
+    return {"clip": item.name, "pictures": found["pictures"], "kept": kept, "references": len(found["libmtmd_ms"]),
+            "asked": found["asked"] / kept, "share": sum(found["share"]) / kept,
+            "libmtmd": kept * libmtmd / sum(found["ms"]), "whole": kept * whole / sum(found["ms"]),
+            "loose_libmtmd": kept * libmtmd / sum(found["loose_ms"]), "loose_whole": kept * whole / sum(found["loose_ms"]),
+            "empty_pictures": sum(int((b - a) * RATE) for a, b in empty), "empty_kept": len(inside),
+            "empty_libmtmd": sum(int((b - a) * RATE) for a, b in empty) * libmtmd / sum(inside) if inside else None}
+
+
+def _same_answers(name, row, reference):
+    """Share of the answers to the same question about the same picture that are the same."""
+    items = []
+    for run in row.runs:
+        theirs = reference.run_of(run.clip, run.repetition)
+        told = {(a["content"], a["kind"]): a["text"] for a in theirs.score.answers} if theirs else {}
+        grades = {q.kind: q.grade for q in run.score.questions}
+        for answer in run.score.answers:
+            key = (answer["content"], answer["kind"])
+            if key in told and grades.get(answer["kind"]) not in OUTSIDE_MEAN:
+                items.append((bootstrap.block_of(run.clip, answer["content"]), float(answer["text"] == told[key]), 1))
+    return bootstrap.share(name, items)
+
+
+def _answers(role, out, say, jobs):
+    """What partial encodes do to the answers of this pair, on the clips of the full suite."""
+    full = SUITES["full"]
+    variants = [dataclasses.replace(CONFIGURATIONS[name], pair=role) for name in VARIANTS]
+    truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in full.exact]}
+    suite = Suite("encoder", "whole encodes and partial ones", exact=full.exact, kinds=full.kinds)
+    plan = Plan(suite, ("exact",), {"exact": variants}, truths, os.path.join(out, role))
+    plan.resume, plan.jobs, plan.say = True, jobs, say
+    rows = {row.name: row for row in Evaluation(plan).rows("exact")}
+    found = []
+    for name, row in rows.items():
+        if row.missing:
+            raise EvalError("%s is missing: %s" % (name, row.missing[0]["reason"]))
+        reference = rows.get(REFERENCE.get(name))
+        found.append({"name": name, "pair": role, "accuracy": figures_of(row, None, "exact")["accuracy_untimed"]["all"],
+                      "reference": reference.name if reference else None,
+                      "same": _same_answers("%s/%s/same" % (role, name), row, reference) if reference else None})
+    return found
+
+
+def run(folder, out, docs, jobs, say):
+    """-> exit status"""
+    shape = _shape_files(folder)
+    os.makedirs(out, exist_ok=True)
+    files = {SHAPE: shape, **{"saccade-" + role: [pair(role).model, pair(role).mmproj] for role in ("edge", "cloud")}}
+    there, absent = footage_figures.found(STATIC + CARRIED)
+    measured = {"commit": machine.commit(), "machine": machine.describe(), "load": machine.load(), "shape": SHAPE,
+                "rounds": ROUNDS, "rate": RATE, "whole": _whole(files, say), "clips": []}
+    for item in there:
+        say("encoding what changes in %s" % item.name)
+        measured["clips"].append(_clip(item, shape))
+    measured["answers"] = [found for role in ("edge", "cloud") for found in _answers(role, out, say, jobs)]
+    say("timing the gate")
+    measured["gate"] = _bench("gate_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % ROUNDS)["benchmarks"]
+    text = page.section(measured)
+    with open(os.path.join(out, "report.json"), "w", encoding="utf-8") as file:
+        json.dump(measured, file, indent=1)
+    with open(os.path.join(out, "report.md"), "w", encoding="utf-8") as file:
+        file.write(text)
+    if docs:
+        benchmarks.write_encoder(text)
+    say("the report is %s" % os.path.relpath(os.path.join(out, "report.md")))
+    if absent:
+        say("missing, and in no figure: %s (docs/eval.md says where they are looked for)" % ", ".join(absent))
+    return INCOMPLETE if absent else 0

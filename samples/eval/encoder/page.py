@@ -1,0 +1,112 @@
+"""The encoder's section of docs/benchmarks.md, from what was measured."""
+
+import statistics
+
+import tables
+from bootstrap import BLOCK_S
+
+ABOUT = """## The encoder, and the gate's cost
+
+Written by `samples/eval/saccade-eval --encoder FOLDER --docs`, commit %(commit)s, on %(cpu)s, %(cores)d cores; %(load).1f processes wanted to
+run. Only ratios may be compared with another day's.
+"""
+WHOLE = """### Whole pictures
+
+One picture, %(rounds)d rounds in which libmtmd and the streaming encoder take turns; medians, with the range of the rounds in brackets. *%(shape)s* has
+that model's shape and random weights (projector f16, the type that libmtmd is fastest with). *Peak* is what oneDNN reaches here, on all threads, in
+a product of the tower's largest shape over and over; the encode's share of it counts the operations of its products and its
+attention.
+"""
+PARTS = """Where the streaming encoder's time goes, in percent of all threads' time: *products* with dequantisation and activation, *attention* with its softmax,
+*rows* are norms and quantisation, *ends* the patch embedding and the projection to tokens.
+"""
+CLIPS = """### What changed in a clip
+
+%(shape)s, %(rate)g pictures a second, the gate's own refresh maps. *Asked for* is the share of patches that the gate wants, *encoded* the
+share that is encoded with surroundings and whole encodes now and then. Ratios are encode times of the same kept pictures: by libmtmd, and by
+the streaming encoder as a whole, over those of the streaming encoder; *loose* is `whole-after=0 whole-every=0 surroundings=1`. Whole encodes
+were timed in turns, at every eighth kept picture (*n*). *Empty* are labelled stretches in which nothing is in the picture: libmtmd's time for all
+their pictures over ours.
+"""
+ANSWERS = """### What partial encodes do to answers
+
+The clips and questions of the suite `full`, exact, the same gate. *Right* is over time, as if thinking took none. *Same* is the share of answers
+to the same question about the same picture that are those of the configuration named. Intervals are 95 %% bootstrap intervals over
+blocks of %(block)g s of stream.
+"""
+GATE = """### The gate
+
+`gate_bench`, one core, %(rounds)d repetitions, medians with the standard deviation of the repetitions: the fused pass over the luma, and everything up to the
+report. *p95* is what 95 of 100 pictures stay below.
+"""
+
+
+def _spread(values):
+    return "%.0f (%.0f–%.0f)" % (statistics.median(values), min(values), max(values))
+
+
+def _ratio(found, kind):
+    return statistics.median(a / b for a, b in zip(found["libmtmd_ms"], found[kind + "_ms"]))
+
+
+def _share_of_peak(found, kind):
+    return 1000 * found["gigaops"] / statistics.median(found[kind + "_ms"]) / found[kind + "_peak"]
+
+
+def _whole_table(whole):
+    header = ["model", "threads", "libmtmd, ms", "fp32, ms", "times faster", "of the peak, %", "int8, ms", "times faster", "of the peak, %"]
+    rows = [["`%s`" % name, "%d" % f["threads"], _spread(f["libmtmd_ms"])] +
+            [cell for kind in ("fp32", "int8")
+             for cell in (_spread(f[kind + "_ms"]), "%.2f" % _ratio(f, kind), "%.0f" % (100 * _share_of_peak(f, kind)))]
+            for name, f in whole.items()]
+    return tables.markdown(header, rows)
+
+
+def _parts_table(whole):
+    rows = []
+    for name, found in whole.items():
+        for kind in ("fp32", "int8"):
+            costs = found[kind + "_costs"]
+            rows.append(["`%s`, %s" % (name, kind)] +
+                        ["%.0f" % (100 * costs[part] / sum(costs.values())) for part in ("products", "attention", "rows", "ends")])
+    return tables.markdown(["model", "products", "attention", "rows", "ends"], rows)
+
+
+def _clips_table(clips):
+    header = ["clip", "pictures", "kept", "asked for, %", "encoded, %", "libmtmd / ours", "whole / ours", "loose: libmtmd / ours",
+              "whole / ours", "n", "empty: kept of pictures", "libmtmd / ours"]
+    rows = [["`%s`" % c["clip"], "%d" % c["pictures"], "%d" % c["kept"], "%.1f" % (100 * c["asked"]), "%.1f" % (100 * c["share"]),
+             "%.1f" % c["libmtmd"], "%.2f" % c["whole"], "%.1f" % c["loose_libmtmd"], "%.2f" % c["loose_whole"],
+             "%d" % c["references"], "%d of %d" % (c["empty_kept"], c["empty_pictures"]) if c["empty_pictures"] else "–",
+             "%.0f" % c["empty_libmtmd"] if c["empty_libmtmd"] else "–"] for c in clips]
+    return tables.markdown(header, rows)
+
+
+def _answers_table(answers):
+    rows = [["`%s`" % a["name"], a["pair"], tables.percent(a["accuracy"]),
+             "%s, as `%s`" % (tables.percent(a["same"]), a["reference"]) if a["same"] else "–"] for a in answers]
+    return tables.markdown(["configuration", "pair", "right, %", "same, %"], rows)
+
+
+def _gate_table(found):
+    by = {}
+    for entry in found:
+        if entry.get("aggregate_name") in ("median", "stddev"):
+            by.setdefault(entry["run_name"], {})[entry["aggregate_name"]] = entry
+    rows = []
+    for name, of in by.items():
+        kind, height, side = name.split("/")[:3]
+        median, spread = of["median"], of["stddev"]
+        p95 = "%.2f" % (median["p95_us"] / 1000) if "p95_us" in median else "–"
+        rows.append(["fused pass" if kind == "fused_pass" else "full report", height, "%s x %s" % (side, side),
+                     "%.3f ± %.3f" % (median["cpu_time"] / 1000, spread["cpu_time"] / 1000), p95,
+                     "%.0f" % median["frames/s"]])
+    return tables.markdown(["what", "picture's height", "patches", "ms a picture", "p95, ms", "pictures a second"], rows)
+
+
+def section(measured):
+    facts = dict(measured["machine"], block=BLOCK_S, **{k: measured[k] for k in ("commit", "load", "rounds", "shape", "rate")})
+    return "\n".join([
+        ABOUT % facts, WHOLE % facts, _whole_table(measured["whole"]), "", PARTS, _parts_table(measured["whole"]), "",
+        CLIPS % facts, _clips_table(measured["clips"]), "", ANSWERS % facts, _answers_table(measured["answers"]), "",
+        GATE % facts, _gate_table(measured["gate"]), ""])
