@@ -51,6 +51,18 @@ TEST(RowMath, NormalisesARow) {
     EXPECT_NEAR(out[i], (x[i] - mean) / std::sqrt(variance + 1e-6) * weight[i] + bias[i], 1e-4);
 }
 
+// If it fails, Gemma's tokens have the wrong length.
+TEST(RowMath, NormalisesByTheRoot) {
+  const auto x = normal_floats(50, 1, 5);
+  const auto weight = normal_floats(50, 2);
+  std::vector<float> out(50);
+  rms_norm(x, weight.data(), 1e-6F, out.data());
+  double squares = 0;
+  for (const float v : x) squares += double{v} * v / 50.0;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    EXPECT_NEAR(out[i], x[i] / std::sqrt(squares + 1e-6) * weight[i], 1e-5);
+}
+
 // If it fails, a model's activation is another function than the one it was trained with.
 TEST(RowMath, KnowsTheActivations) {
   for (double x = -30; x <= 30; x += 0.37) {

@@ -120,6 +120,12 @@ void layer_norm(std::span<const float> x, const float *weight, const float *bias
   scale_and_shift(x.data(), x.size(), mean, 1.0F / std::sqrt(variance + epsilon), weight, bias, out);
 }
 
+void rms_norm(std::span<const float> x, const float *weight, float epsilon, float *out) {
+  const float squares = squared_distance(x.data(), x.size(), 0) / static_cast<float>(x.size());
+  const float factor = 1.0F / std::sqrt(squares + epsilon);
+  for (std::size_t i = 0; i < x.size(); ++i) out[i] = x[i] * factor * weight[i];
+}
+
 void activate(Activation activation, std::span<float> x) {
   switch (activation) {
     case Activation::gelu: return gelu_tanh(x.data(), x.size());

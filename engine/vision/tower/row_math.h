@@ -12,6 +12,9 @@ enum class Activation { gelu, gelu_erf, gelu_quick, silu };
 // (x - mean) / sqrt(variance + epsilon) * weight + bias.
 void layer_norm(std::span<const float> x, const float *weight, const float *bias, float epsilon, float *out);
 
+// x / sqrt(mean of squares + epsilon) * weight.
+void rms_norm(std::span<const float> x, const float *weight, float epsilon, float *out);
+
 // GELU by its tanh form (Hendrycks and Gimpel 2016) or by erf, x * sigmoid(1.702 x), x * sigmoid(x).
 void activate(Activation activation, std::span<float> x);
 

@@ -50,16 +50,16 @@ struct Tower::Worker {
       : pixels(Precision::fp32, kBlockRows, weights.shape.patch_values()),
         in(weights.precision, kBlockRows, weights.shape.width),
         hidden(weights.precision, kBlockRows, weights.shape.hidden),
-        patches_of_token(Precision::fp32, kBlockRows,
-                         weights.shape.width * weights.shape.merge * weights.shape.merge),
-        product(kBlockRows, std::max({3 * weights.shape.width, weights.shape.hidden, weights.token_width()})),
+        gathered(Precision::fp32, kBlockRows, weights.head.gathered(weights.shape)),
+        projected(Precision::fp32, kBlockRows, weights.head.first.outer()),
+        product(kBlockRows, std::max({3 * weights.shape.width, weights.shape.hidden,
+                                      weights.head.first.outer(), weights.token_width()})),
         attention(weights.shape.attention(), weights.precision),
         attended(saccade::tower::product(kBlockRows, weights.shape.width)),
-        row(static_cast<std::size_t>(
-            std::max({weights.shape.width * weights.shape.merge * weights.shape.merge,
-                      weights.shape.patch_values()}))) {}
+        row(static_cast<std::size_t>(std::max(
+            {weights.shape.width, weights.head.gathered(weights.shape), weights.shape.patch_values()}))) {}
 
-  Rows pixels, in, hidden, patches_of_token;
+  Rows pixels, in, hidden, gathered, projected;
   ProductScratch product;
   AttentionScratch attention;
   std::vector<float> attended;  // block x width
@@ -71,12 +71,12 @@ struct Tower::Worker {
 struct Tower::Pass {
   const Frame &rgb;
   TowerMemory &memory;
-  std::vector<int> patches;    // that are encoded
-  std::vector<float> stream;   // patches x width, the residual stream
+  std::vector<int> positions;  // that are encoded: patches, and the class token after them
+  std::vector<float> stream;   // positions x width, the residual stream
   std::vector<float> queries;  // likewise, of the layer that comes next
 
   std::span<float> row(std::vector<float> &of, int index) const {
-    const auto width = of.size() / patches.size();
+    const auto width = of.size() / positions.size();
     return {&of[static_cast<std::size_t>(index) * width], width};
   }
 };
@@ -105,7 +105,7 @@ TowerCosts Tower::costs() const {
 std::string Tower::kernels() const { return weights_->kernels() + ", " + attention_.kernels(); }
 
 void Tower::share_rows(const Pass &pass, const std::function<void(int, int, Worker &)> &work) {
-  const auto count = static_cast<int>(pass.patches.size());
+  const auto count = static_cast<int>(pass.positions.size());
   const int share = padded_rows((count + team_.size() - 1) / team_.size());
   const int block_rows = std::min(kBlockRows, share);  // few rows still occupy everybody
   team_.share((count + block_rows - 1) / block_rows, [&](int block, int member) {
@@ -119,14 +119,19 @@ void Tower::embed(Pass &pass, int first, int rows, Worker &worker) const {
   const auto &shape = weights_->shape;
   const std::span pixels(worker.row.data(), static_cast<std::size_t>(shape.patch_values()));
   for (int r = 0; r < rows; ++r) {
-    read_patch(pass.rgb, shape, pass.patches[static_cast<std::size_t>(first + r)], pixels);
+    const int position = pass.positions[static_cast<std::size_t>(first + r)];
+    if (position < shape.patches()) read_patch(pass.rgb, shape, position, pixels);
     worker.pixels.put(r, pixels);
   }
   weights_->embedding.run(worker.pixels, rows, worker.product, [&](int r, std::span<float> embedded) {
+    const int position = pass.positions[static_cast<std::size_t>(first + r)];
     const auto row = pass.row(pass.stream, first + r);
-    std::copy(embedded.begin(), embedded.end(), row.begin());
-    const auto patch = pass.patches[static_cast<std::size_t>(first + r)];
-    add({&weights_->positions[product(patch, shape.width)], row.size()}, row.data());
+    if (position < shape.patches()) {
+      std::copy(embedded.begin(), embedded.end(), row.begin());
+    } else {
+      std::copy(weights_->class_token.begin(), weights_->class_token.end(), row.begin());
+    }
+    add({&weights_->positions[product(position, shape.width)], row.size()}, row.data());
   });
 }
 
@@ -146,7 +151,7 @@ void Tower::offer(Pass &pass, std::size_t layer, int first, int rows, Worker &wo
   const Stopwatch watch(worker.costs.products);
   weights.queries_keys_values.run(worker.in, rows, worker.product, [&](int r, std::span<float> found) {
     std::copy_n(found.begin(), width, pass.row(pass.queries, first + r).begin());
-    pass.memory.layers_[layer].store(pass.patches[static_cast<std::size_t>(first + r)], &found[width],
+    pass.memory.layers_[layer].store(pass.positions[static_cast<std::size_t>(first + r)], &found[width],
                                      &found[2 * width]);
   });
 }
@@ -192,46 +197,91 @@ void Tower::feed_forward(Pass &pass, std::size_t layer, int first, int rows, Wor
 
 void Tower::keep_features(Pass &pass, int first, int rows) const {
   const auto &shape = weights_->shape;
+  const auto &norm = weights_->last;
   for (int r = 0; r < rows; ++r) {
-    const auto patch = pass.patches[static_cast<std::size_t>(first + r)];
-    layer_norm(pass.row(pass.stream, first + r), weights_->last.weight.data(), weights_->last.bias.data(),
-               shape.epsilon, &pass.memory.features_[product(patch, shape.width)]);
+    const int position = pass.positions[static_cast<std::size_t>(first + r)];
+    if (position >= shape.patches()) continue;
+    const auto row = pass.row(pass.stream, first + r);
+    auto *to = &pass.memory.features_[product(position, shape.width)];
+    if (norm.weight.empty()) {
+      std::copy(row.begin(), row.end(), to);
+    } else {
+      layer_norm(row, norm.weight.data(), norm.bias.data(), shape.epsilon, to);
+    }
   }
 }
 
-// A token is made anew when one of its patches was.
-void Tower::project(Pass &pass) {
-  auto &worker = workers_.front();
-  const Stopwatch watch(worker.costs.ends);
-  const OneThread one;
+// A token's patches as its head wants them.
+void Tower::gather(const TowerMemory &memory, int token, int row, Worker &worker) const {
+  const auto &shape = weights_->shape;
+  const auto &head = weights_->head;
+  const auto width = static_cast<std::size_t>(shape.width);
+  const std::span gathered(worker.row.data(), static_cast<std::size_t>(head.gathered(shape)));
+  const int top = token / shape.tokens_side() * shape.merge;
+  const int left = token % shape.tokens_side() * shape.merge;
+  const bool joins = head.gather == TokenHead::Gather::join;
+  if (!joins) std::fill(gathered.begin(), gathered.end(), 0.0F);
+  auto *to = gathered.data();
+  for (int y = top; y < top + shape.merge; ++y) {
+    for (int x = left; x < left + shape.merge; ++x) {
+      const std::span patch(&memory.features_[product(y * shape.side() + x, shape.width)], width);
+      if (joins) {
+        to = std::copy(patch.begin(), patch.end(), to);
+      } else {
+        add(patch, to);
+      }
+    }
+  }
+  if (!joins) {
+    const float share = 1.0F / static_cast<float>(shape.merge * shape.merge);
+    for (auto &value : gathered) value *= share;
+  }
+  if (head.kind == TokenHead::Kind::layer)
+    layer_norm(gathered, head.norm.weight.data(), head.norm.bias.data(), head.epsilon, gathered.data());
+  if (head.kind == TokenHead::Kind::rms)
+    rms_norm(gathered, head.norm.weight.data(), head.epsilon, gathered.data());
+  worker.gathered.put(row, gathered);
+}
+
+// Those of which a patch was encoded.
+std::vector<int> Tower::tokens_of(const Pass &pass) const {
   const auto &shape = weights_->shape;
   std::vector<bool> touched(static_cast<std::size_t>(shape.tokens()));
-  for (const int patch : pass.patches) {
-    const int row = patch / shape.side() / shape.merge;
-    touched[static_cast<std::size_t>(row * shape.tokens_side() + patch % shape.side() / shape.merge)] = true;
+  for (const int position : pass.positions) {
+    if (position >= shape.patches()) continue;
+    const int row = position / shape.side() / shape.merge;
+    const int column = position % shape.side() / shape.merge;
+    touched[static_cast<std::size_t>(row * shape.tokens_side() + column)] = true;
   }
   std::vector<int> tokens;
   for (int t = 0; t < shape.tokens(); ++t)
     if (touched[static_cast<std::size_t>(t)]) tokens.push_back(t);
+  return tokens;
+}
 
-  const auto width = static_cast<std::size_t>(shape.width);
+void Tower::project(Pass &pass) {
+  auto &worker = workers_.front();
+  const Stopwatch watch(worker.costs.ends);
+  const OneThread one;
+  const auto &head = weights_->head;
+  const auto tokens = tokens_of(pass);
   for (std::size_t first = 0; first < tokens.size(); first += kBlockRows) {
-    const auto rows = std::min<std::size_t>(kBlockRows, tokens.size() - first);
-    for (std::size_t r = 0; r < rows; ++r) {
-      const int top = tokens[first + r] / shape.tokens_side() * shape.merge;
-      const int left = tokens[first + r] % shape.tokens_side() * shape.merge;
-      auto to = worker.row.begin();
-      for (int y = top; y < top + shape.merge; ++y)
-        for (int x = left; x < left + shape.merge; ++x)
-          to = std::copy_n(&pass.memory.features_[product(y * shape.side() + x, shape.width)], width, to);
-      worker.patches_of_token.put(static_cast<int>(r), {worker.row.begin(), to});
+    const auto rows = static_cast<int>(std::min<std::size_t>(kBlockRows, tokens.size() - first));
+    const auto keep = [&](int r, std::span<float> found) {
+      const int token = tokens[first + static_cast<std::size_t>(r)];
+      std::copy(found.begin(), found.end(), &pass.memory.tokens_[product(token, weights_->token_width())]);
+    };
+    for (int r = 0; r < rows; ++r)
+      gather(pass.memory, tokens[first + static_cast<std::size_t>(r)], r, worker);
+    if (!head.second) {
+      head.first.run(worker.gathered, rows, worker.product, keep);
+      continue;
     }
-    weights_->projection.run(worker.patches_of_token, static_cast<int>(rows), worker.product,
-                             [&](int r, std::span<float> found) {
-                               const int token = tokens[first + static_cast<std::size_t>(r)];
-                               std::copy(found.begin(), found.end(),
-                                         &pass.memory.tokens_[product(token, weights_->token_width())]);
-                             });
+    head.first.run(worker.gathered, rows, worker.product, [&](int r, std::span<float> found) {
+      activate(Activation::gelu, found);
+      worker.projected.put(r, found);
+    });
+    head.second->run(worker.projected, rows, worker.product, keep);
   }
 }
 
@@ -241,9 +291,10 @@ Status Tower::encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &mem
   Pass pass{rgb, memory, {}, {}, {}};
   const bool all = !memory.whole_ || refresh.size() != static_cast<std::size_t>(shape.patches());
   for (int patch = 0; patch < shape.patches(); ++patch)
-    if (all || refresh[static_cast<std::size_t>(patch)]) pass.patches.push_back(patch);
-  if (pass.patches.empty()) return {};
-  pass.stream.resize(pass.patches.size() * static_cast<std::size_t>(shape.width));
+    if (all || refresh[static_cast<std::size_t>(patch)]) pass.positions.push_back(patch);
+  if (pass.positions.empty()) return {};
+  if (shape.class_token) pass.positions.push_back(shape.patches());
+  pass.stream.resize(pass.positions.size() * static_cast<std::size_t>(shape.width));
   pass.queries.resize(pass.stream.size());
 
   memory.whole_ = false;

@@ -1,4 +1,4 @@
-// Runs a vision tower: pictures in, visual tokens out, in full or for some of the patches.
+// Runs a vision tower of the SigLIP kind (Idefics3, Gemma 3, InternVL): pictures in, visual tokens out, in full or for some of the patches.
 //
 // Incremental encoding after Eventful Transformers (arXiv 2308.13494), with the change decided once, at the
 // pixels: the keys and values of every layer are kept; the patches to refresh go through all layers, and
@@ -72,6 +72,8 @@ class Tower {
   void attend(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;
   void feed_forward(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;
   void keep_features(Pass &pass, int first, int rows) const;
+  void gather(const TowerMemory &memory, int token, int row, Worker &worker) const;
+  std::vector<int> tokens_of(const Pass &pass) const;
   void project(Pass &pass);
   void share_rows(const Pass &pass, const std::function<void(int first, int rows, Worker &worker)> &work);
 

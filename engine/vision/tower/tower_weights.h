@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,16 +31,19 @@ struct TowerShape {
   std::array<float, 3> mean{0.5F, 0.5F, 0.5F};
   std::array<float, 3> deviation{0.5F, 0.5F, 0.5F};
 
+  bool class_token = false;  // one position after the patches, which sees and is seen, and becomes no token
+
   int side() const { return image / patch; }
   int patches() const { return side() * side(); }
+  int positions() const { return patches() + class_token; }
   int patch_values() const { return 3 * patch * patch; }
   int tokens_side() const { return side() / merge; }
   int tokens() const { return tokens_side() * tokens_side(); }
-  AttentionShape attention() const { return {patches(), heads, width / heads}; }
+  AttentionShape attention() const { return {positions(), heads, width / heads}; }
 };
 
 struct Norm {
-  std::vector<float> weight, bias;
+  std::vector<float> weight, bias;  // empty where there is none
 };
 
 struct LayerWeights {
@@ -47,16 +51,35 @@ struct LayerWeights {
   Linear queries_keys_values, attended, up, down;
 };
 
+// From a square of merge x merge patches to one token; always fp32.
+struct TokenHead {
+  enum class Gather { join, mean };  // of the patches, row by row
+  enum class Kind { none, layer, rms };
+
+  Gather gather = Gather::join;
+  Kind kind = Kind::none;  // of the norm
+  Norm norm;
+  float epsilon = 1e-6F;
+  Linear first;
+  std::optional<Linear> second;  // after a GELU
+
+  int gathered(const TowerShape &shape) const {
+    return gather == Gather::join ? shape.width * shape.merge * shape.merge : shape.width;
+  }
+  int width() const { return second ? second->outer() : first.outer(); }
+};
+
 struct TowerWeights {
   TowerShape shape;
   Precision precision;
-  Linear embedding;              // of a patch's pixels: channel, row, column; always fp32
-  std::vector<float> positions;  // patches x width
+  Linear embedding;                // of a patch's pixels: channel, row, column; always fp32
+  std::vector<float> class_token;  // width, or none
+  std::vector<float> positions;    // positions x width
   std::vector<LayerWeights> layers;
   Norm last;
-  Linear projection;  // of a token's patches, row by row; always fp32
+  TokenHead head;
 
-  int token_width() const { return projection.outer(); }
+  int token_width() const { return head.width(); }
   std::string kernels() const;  // what oneDNN chose for the layers
 };
 
