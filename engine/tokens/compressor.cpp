@@ -16,8 +16,9 @@ struct Method {
 };
 
 constexpr std::array kMethods = {
-    Method{"none", make_keep_none}, Method{"grid", make_keep_grid},    Method{"random", make_keep_random},
-    Method{"merge", make_merge},    Method{"divprune", make_divprune}, Method{"temporal", make_temporal},
+    Method{"none", make_keep_none},    Method{"grid", make_keep_grid},    Method{"random", make_keep_random},
+    Method{"merge", make_merge},       Method{"divprune", make_divprune}, Method{"temporal", make_temporal},
+    Method{"coverage", make_coverage}, Method{"dpp", make_dpp},           Method{"cluster", make_cluster},
 };
 
 constexpr auto kNames = [] {

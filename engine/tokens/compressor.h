@@ -45,7 +45,7 @@ class TokenCompressor {
   virtual TokenSet reduce(const TokenSet &tokens, const KeepRequest &request, int rows) const = 0;
 };
 
-// none, grid, random, merge, divprune, temporal.
+// none, grid, random, merge, divprune, temporal, coverage, dpp, cluster.
 std::span<const std::string_view> compressor_names();
 
 // invalid_argument, with the list of known names, for any other name.

@@ -13,5 +13,8 @@ std::unique_ptr<TokenCompressor> make_keep_random();
 std::unique_ptr<TokenCompressor> make_merge();
 std::unique_ptr<TokenCompressor> make_divprune();
 std::unique_ptr<TokenCompressor> make_temporal();
+std::unique_ptr<TokenCompressor> make_coverage();
+std::unique_ptr<TokenCompressor> make_dpp();
+std::unique_ptr<TokenCompressor> make_cluster();
 
 }  // namespace saccade

@@ -54,6 +54,7 @@ TokenSet select_rows(const TokenSet &tokens, std::vector<int> chosen) {
   out.seen = tokens.seen;
   out.pts = tokens.pts;
   out.encode_time = tokens.encode_time;
+  out.encoded = tokens.encoded;
   out.values.reserve(chosen.size() * static_cast<std::size_t>(tokens.dimension));
   for (const int i : chosen) {
     const auto row = tokens.row(i);

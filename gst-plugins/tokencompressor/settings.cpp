@@ -35,6 +35,9 @@ GType method_type() {
       {as_int(merge), "Similar tokens become their weighted mean (ToMe, FOLDER)", "merge"},
       {as_int(divprune), "The most diverse tokens (DivPrune)", "divprune"},
       {as_int(temporal), "Only tokens of places that changed (DTD)", "temporal"},
+      {as_int(coverage), "Tokens that together stand best for all (facility location)", "coverage"},
+      {as_int(dpp), "Important tokens unlike each other (CDPruner)", "dpp"},
+      {as_int(cluster), "Neighbours that look alike become their weighted mean (k-means)", "cluster"},
       {0, nullptr, nullptr},
   };
   static const GType type = g_enum_register_static("GstTokenCompressorMethod", values);

@@ -14,7 +14,7 @@
 namespace saccade::gst {
 
 // In the order of compressor_names(), whose names are the nicks.
-enum class CompressionMethod { none, grid, random, merge, divprune, temporal };
+enum class CompressionMethod { none, grid, random, merge, divprune, temporal, coverage, dpp, cluster };
 enum class LeakyChoice { automatic, none, upstream, downstream };
 
 struct TokenCompressorSettings {

@@ -115,9 +115,10 @@ TEST_P(EveryCompressor, RefusesWhatDoesNotFitTogether) {
   EXPECT_FALSE(compressor(GetParam())->compress(noisy_set({2, 2}, 3), keep_ratio(1.5)).ok());
 }
 
-// Methods that choose rows (all but merge) on a request that they honour exactly.
+// Methods that choose rows (all but merge and cluster) on a request that they honour exactly.
 class EveryChooser : public testing::TestWithParam<std::string_view> {};
-INSTANTIATE_TEST_SUITE_P(, EveryChooser, testing::Values("grid", "random", "divprune", "temporal"),
+INSTANTIATE_TEST_SUITE_P(, EveryChooser,
+                         testing::Values("grid", "random", "divprune", "temporal", "coverage", "dpp"),
                          [](const auto &method) { return std::string(method.param); });
 
 // If this fails, a choosing method changes tokens, and the language model reads what no encoder wrote.
@@ -168,6 +169,49 @@ TEST(Random, LosesOtherPlacesInOtherFrames) {
   const auto first = places_of(compress("random", tokens, keep_count(9)));
   tokens.pts = Duration(40'000'000);
   EXPECT_NE(places_of(compress("random", tokens, keep_count(9))), first);
+}
+
+// If this fails, a crowd of equal tokens is kept more than once while something else is lost.
+TEST(Coverage, OneOfACrowdStandsForAllOfIt) {
+  const auto tokens = token_set({1, 6}, {{1, 0, 0}, {1, 0, 0}, {0, 1, 0}, {1, 0, 0}, {0, 0, 1}, {1, 0, 0}});
+  EXPECT_EQ(places_of(compress("coverage", tokens, keep_count(3))), (Places{0, 2, 4}));
+}
+
+// If this fails, coverage counts all places alike although a gate said which matter.
+TEST(Coverage, WeighsByTheGatesMap) {
+  auto request = keep_count(1);
+  const auto tokens = token_set({1, 5}, {{1, 0}, {1, 0}, {1, 0}, {0, 1}, {0, 1}});
+  EXPECT_EQ(places_of(compress("coverage", tokens, request)), Places{0});
+  request.keep = {20, 20, 20, 255, 255};
+  EXPECT_EQ(places_of(compress("coverage", tokens, request)), Places{3});
+}
+
+// If this fails, tokens that are nearly the same are both kept, or importance does not count.
+TEST(Dpp, TakesWhatIsImportantAndUnlikeTheRest) {
+  const auto tokens = token_set({1, 4}, {{1, 0, 0}, {0.99F, 0.14F, 0}, {0, 1, 0}, {0, 0, 1}});
+  auto request = keep_count(3);
+  EXPECT_EQ(places_of(compress("dpp", tokens, request)), (Places{0, 2, 3}));
+  request = keep_count(1);
+  request.keep = {50, 50, 200, 50};
+  EXPECT_EQ(places_of(compress("dpp", tokens, request)), Places{2});
+}
+
+// If this fails, clusters are not the means of what looks alike and lies together.
+TEST(Cluster, AveragesNeighboursThatLookAlike) {
+  const auto tokens = token_set({1, 6}, {{2, 0}, {4, 0}, {3, 0}, {0, 2}, {0, 4}, {0, 6}});
+  const auto found = compress("cluster", tokens, keep_count(2));
+  EXPECT_EQ(found.weights, (std::vector<float>{3, 3}));
+  EXPECT_FLOAT_EQ(found.row(0)[0], 3);
+  EXPECT_FLOAT_EQ(found.row(1)[1], 4);
+  EXPECT_FLOAT_EQ(found.positions[0].x, 1);
+  EXPECT_FLOAT_EQ(found.positions[1].x, 4);
+}
+
+// If this fails, clustering loses tokens: what is read no longer stands for the whole picture.
+TEST(Cluster, KeepsTheWeight) {
+  const auto tokens = noisy_set({6, 7}, 8);
+  for (const int count : {1, 4, 13, 30})
+    EXPECT_FLOAT_EQ(sum(compress("cluster", tokens, keep_count(count)).weights), 42);
 }
 
 // If this fails, merging loses tokens instead of averaging them.

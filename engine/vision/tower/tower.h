@@ -1,4 +1,5 @@
-// Runs a vision tower of the SigLIP kind (Idefics3, Gemma 3, InternVL): pictures in, visual tokens out, in full or for some of the patches.
+// Runs a vision tower of the SigLIP kind (Idefics3, Gemma 3, InternVL): pictures in, visual tokens out, in
+// full or for some of the patches.
 //
 // Incremental encoding after Eventful Transformers (arXiv 2308.13494), with the change decided once, at the
 // pixels: the keys and values of every layer are kept; the patches to refresh go through all layers, and
