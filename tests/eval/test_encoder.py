@@ -51,10 +51,14 @@ class Page(unittest.TestCase):
         measured = {"commit": "c0ffee", "machine": {"cpu": "a processor", "cores": 2}, "load": 0.5, "shape": "shape", "rounds": 3, "rate": 2,
                     "whole": {"shape": whole(400, 420, 190)}, "clips": [clip],
                     "answers": [{"name": "saccade", "pair": "edge", "accuracy": share, "reference": "saccade-whole", "same": share}],
+                    "compressors": [{"name": name, "pair": "edge", "right": {"all": dict(share, value=value), "by_grade": {"glance": share}}}
+                                    for name, value in (("none-100", 0.9), ("dpp-25", 0.45))],
+                    "compress": [{"run_name": "dpp/%d/576" % side, "aggregate_name": name, "cpu_time": 1.25}
+                                 for side in (8, 32) for name in ("median", "stddev")],
                     "gate": [{"run_name": "full_report/720/8", "aggregate_name": name, "cpu_time": 300.0, "p95_us": 400.0, "frames/s": 3300.0}
                              for name in ("median", "stddev")]}
         text = page.section(measured)
-        for fact in ("c0ffee", "21.5", "5.00", "as `saccade-whole`", "99.0", "0.40", "3300"):
+        for fact in ("c0ffee", "21.5", "5.00", "as `saccade-whole`", "99.0", "0.40", "3300", "`dpp-25` | edge | 45.0", "50.0", "1.250"):
             self.assertIn(fact, text)
 
 

@@ -11,7 +11,7 @@ import benchmarks
 import bootstrap
 import clips
 import machine
-from configurations import CONFIGURATIONS
+from configurations import ANSWER, COMPRESS, CONFIGURATIONS, END, SOURCE, Configuration
 from encoder import page
 from errors import INCOMPLETE, EvalError
 from evaluate import Evaluation, Plan
@@ -27,6 +27,8 @@ RATE = 2   # pictures a second of the clips
 STATIC = ("vtest", "one-by-one-person-detection", "car-detection")
 CARRIED = ("handheld-bag", "sam2_01_dog")
 VARIANTS = ("saccade", "saccade-whole", "saccade-libmtmd")
+METHODS = ("grid", "random", "merge", "divprune", "coverage", "dpp", "cluster")
+KEEPS = (0.25, 0.1)
 REFERENCE = {"saccade": "saccade-whole", "saccade-whole": "saccade-libmtmd"}   # whose answers are compared with whose
 
 
@@ -106,6 +108,23 @@ def _answers(role, out, say, jobs):
     return found
 
 
+def _compressed(method, keep, role):
+    more = "method=%s keep=%g " % (method, keep)
+    return Configuration("%s-%g" % (method, 100 * keep), "", pair=role,
+                         launch=SOURCE + COMPRESS + more + "! " + ANSWER + "answer-on=frame " + END)
+
+
+def _compressors(role, out, say, jobs):
+    """What is still right when a part of each picture's tokens is kept: scenes of the test split, one picture each."""
+    suite = SUITES["models"]
+    variants = [_compressed("none", 1, role)] + [_compressed(m, keep, role) for keep in KEEPS for m in METHODS]
+    truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in suite.exact]}
+    plan = Plan(suite, ("exact",), {"exact": variants}, truths, os.path.join(out, role + "-tokens"))
+    plan.resume, plan.jobs, plan.say = True, jobs, say
+    return [{"name": row.name, "pair": role, "right": figures_of(row, None, "exact")["accuracy_answers"]}
+            for row in Evaluation(plan).rows("exact")]
+
+
 def run(folder, out, docs, jobs, say):
     """-> exit status"""
     shape = _shape_files(folder)
@@ -118,7 +137,9 @@ def run(folder, out, docs, jobs, say):
         say("encoding what changes in %s" % item.name)
         measured["clips"].append(_clip(item, shape))
     measured["answers"] = [found for role in ("edge", "cloud") for found in _answers(role, out, say, jobs)]
-    say("timing the gate")
+    measured["compressors"] = [found for role in ("edge", "cloud") for found in _compressors(role, out, say, jobs)]
+    say("timing the compressors and the gate")
+    measured["compress"] = _bench("compress_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % ROUNDS)["benchmarks"]
     measured["gate"] = _bench("gate_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % ROUNDS)["benchmarks"]
     text = page.section(measured)
     with open(os.path.join(out, "report.json"), "w", encoding="utf-8") as file:

@@ -5,7 +5,7 @@ import statistics
 import tables
 from bootstrap import BLOCK_S
 
-ABOUT = """## The encoder, and the gate's cost
+ABOUT = """## The encoder, the compressors, and the gate's cost
 
 Written by `samples/eval/saccade-eval --encoder FOLDER --docs`, commit %(commit)s, on %(cpu)s, %(cores)d cores; %(load).1f processes wanted to
 run. Only ratios may be compared with another day's.
@@ -33,6 +33,14 @@ ANSWERS = """### What partial encodes do to answers
 The clips and questions of the suite `full`, exact, the same gate. *Right* is over time, as if thinking took none. *Same* is the share of answers
 to the same question about the same picture that are those of the configuration named. Intervals are 95 %% bootstrap intervals over
 blocks of %(block)g s of stream.
+"""
+COMPRESSORS = """### What compressed tokens still tell
+
+Scenes of the test split, one picture each, through real pipelines; a part of each picture's tokens is kept (%%). *Right* over all questions, and as a
+share of what the pair answers rightly with all tokens; *glance* and *look* as in the suite `models`. `grid` and `random` are controls.
+"""
+COMPRESS = """`compress_bench`, one core, a quarter is kept, %(rounds)d repetitions, medians with their standard deviation: milliseconds for 64 tokens of 576 floats and
+for 1,024 of 1,152.
 """
 GATE = """### The gate
 
@@ -88,13 +96,33 @@ def _answers_table(answers):
     return tables.markdown(["configuration", "pair", "right, %", "same, %"], rows)
 
 
-def _gate_table(found):
+def _compressors_table(found):
+    full = {f["pair"]: f["right"]["all"]["value"] for f in found if f["name"].startswith("none")}
+    rows = [["`%s`" % f["name"], f["pair"], tables.percent(f["right"]["all"]), "%.1f" % (100 * f["right"]["all"]["value"] / full[f["pair"]]),
+             tables.percent(f["right"]["by_grade"].get("glance")), tables.percent(f["right"]["by_grade"].get("look"))] for f in found]
+    return tables.markdown(["method and share", "pair", "right, %", "of full, %", "glance, %", "look, %"], rows)
+
+
+def _by_run(found):
+    """{run: {median, stddev}} of Google Benchmark's repetitions."""
     by = {}
     for entry in found:
         if entry.get("aggregate_name") in ("median", "stddev"):
             by.setdefault(entry["run_name"], {})[entry["aggregate_name"]] = entry
+    return by
+
+
+def _compress_table(found):
+    times = {}
+    for name, of in _by_run(found).items():
+        method, side = name.split("/")[:2]
+        times.setdefault(method, {})[side] = "%.3f ± %.3f" % (of["median"]["cpu_time"], of["stddev"]["cpu_time"])
+    return tables.markdown(["method", "64 x 576", "1,024 x 1,152"], [["`%s`" % m, t["8"], t["32"]] for m, t in times.items()])
+
+
+def _gate_table(found):
     rows = []
-    for name, of in by.items():
+    for name, of in _by_run(found).items():
         kind, height, side = name.split("/")[:3]
         median, spread = of["median"], of["stddev"]
         p95 = "%.2f" % (median["p95_us"] / 1000) if "p95_us" in median else "–"
@@ -109,4 +137,5 @@ def section(measured):
     return "\n".join([
         ABOUT % facts, WHOLE % facts, _whole_table(measured["whole"]), "", PARTS, _parts_table(measured["whole"]), "",
         CLIPS % facts, _clips_table(measured["clips"]), "", ANSWERS % facts, _answers_table(measured["answers"]), "",
+        COMPRESSORS % facts, _compressors_table(measured["compressors"]), "", COMPRESS % facts, _compress_table(measured["compress"]), "",
         GATE % facts, _gate_table(measured["gate"]), ""])
