@@ -1,5 +1,6 @@
 // The VisionEncoder that encodes only what changed: see tower/tower.h for how.
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -49,17 +50,15 @@ class StreamingEncoder final : public VisionEncoder {
  public:
   StreamingEncoder(std::shared_ptr<ModelPair> pair, std::unique_ptr<VisionEncoder> plain,
                    std::shared_ptr<tower::Tower> tower, const EncoderOptions &options)
-      : pair_(std::move(pair)),
-        plain_(std::move(plain)),
-        tower_(std::move(tower)),
-        memory_(tower_->weights()),
-        options_(options) {}
+      : pair_(std::move(pair)), plain_(std::move(plain)), tower_(std::move(tower)), options_(options) {}
 
   EncoderInput input() const override { return plain_->input(); }
   PatchGrid grid() const override { return plain_->grid(); }
   PatchGrid refresh_grid() const override { return {shape().side(), shape().side()}; }
   int dimension() const override { return plain_->dimension(); }
-  void forget() override { memory_.forget(); }
+  void forget() override {
+    if (memory_) memory_->forget();
+  }
 
   std::string description() const override {
     return std::string("streaming encoder, ") + name_of(tower_->weights().precision) +
@@ -78,16 +77,17 @@ class StreamingEncoder final : public VisionEncoder {
     const auto turn = pair_->impl().turn.take(stop);
     if (!turn) return Status{StatusKind::cancelled, "encoding was stopped"};
     const auto start = Clock::now();
+    if (!memory_) memory_ = std::make_unique<tower::TowerMemory>(tower_->weights());
     auto patches = with_surroundings(refresh);
     if (is_due(rgb.pts, share_of(patches))) patches.clear();
-    const auto share = memory_.is_whole() ? share_of(patches) : 1;
-    if (auto status = tower_->encode(rgb, patches, memory_, stop); !status.ok()) return status;
+    const auto share = memory_->is_whole() ? share_of(patches) : 1;
+    if (auto status = tower_->encode(rgb, patches, *memory_, stop); !status.ok()) return status;
     refreshed_ += share;
     if (share == 1) {
       refreshed_ = 0;
       whole_at_ = rgb.pts;
     }
-    return tokens_of(memory_.tokens(), dimension(), grid(), rgb.pts, Clock::now() - start, share);
+    return tokens_of(memory_->tokens(), dimension(), grid(), rgb.pts, Clock::now() - start, share);
   }
 
   EncodedImage overview(SharedTokens tokens) const override { return plain_->overview(std::move(tokens)); }
@@ -135,7 +135,7 @@ class StreamingEncoder final : public VisionEncoder {
   std::shared_ptr<ModelPair> pair_;
   std::unique_ptr<VisionEncoder> plain_;
   std::shared_ptr<tower::Tower> tower_;
-  tower::TowerMemory memory_;
+  std::unique_ptr<tower::TowerMemory> memory_;  // made when it is needed: megabytes
   EncoderOptions options_;
   StreamTime whole_at_{};
   double refreshed_ = 0;  // since then, in whole pictures

@@ -118,6 +118,43 @@ TEST(TokenCompressor, AttachesTheTokensOfThePicture) {
   EXPECT_NE(get_tokens(c.look_at(picture(9)).get())->values, tokens->values);
 }
 
+double encode_work(Compressor &c) {
+  GstStructure *statistics = nullptr;
+  g_object_get(c.element(), "statistics", &statistics, nullptr);
+  double work = -1;
+  EXPECT_TRUE(gst_structure_get_double(statistics, "encode-work", &work));
+  gst_structure_free(statistics);
+  return work;
+}
+
+// If this fails, a picture that changed in one patch costs as much as a new one, or is not encoded at all.
+TEST(TokenCompressor, EncodesWhatTheGateAsksFor) {
+  for (const char *settings : {"encoder=fp32", "encoder=int8,whole-after=0", "encoder=fp32,surroundings=0"}) {
+    SCOPED_TRACE(settings);
+    Compressor c(settings);
+    const auto grid = c.grid();
+    const auto before = get_tokens(c.look_at(gated_picture(1, {}, grid)).get());
+    EXPECT_EQ(encode_work(c), 1);
+    PatchMap one(static_cast<std::size_t>(grid.count()), 0);
+    one[40] = 255;
+    const auto after = get_tokens(c.look_at(gated_picture(9, one, grid)).get());
+    const double patches = std::string(settings).ends_with("surroundings=0") ? 1 : 9;
+    EXPECT_NEAR(encode_work(c), 1 + patches / grid.count(), 1e-9);
+    EXPECT_NE(after->values, before->values);
+  }
+}
+
+// If this fails, a user who wants llama.cpp's own numbers does not get them.
+TEST(TokenCompressor, LibmtmdEncodesWholePictures) {
+  Compressor c("encoder=libmtmd");
+  EXPECT_EQ(c.grid(), (PatchGrid{6, 6}));  // the tokens': it encodes no part
+  PatchMap one(36, 0);
+  one[7] = 255;
+  c.look_at(gated_picture(1, {}, c.grid()));
+  c.look_at(gated_picture(9, one, c.grid()));
+  EXPECT_EQ(encode_work(c), 2);
+}
+
 // If this fails, `method` and `keep` are not what the compressor gets, or keep cannot change while playing.
 TEST(TokenCompressor, KeepsTheAskedShare) {
   for (const char *method : {"grid", "random", "merge", "divprune", "temporal"}) {
