@@ -36,9 +36,9 @@ Status check(const TokenSet &tokens, const KeepRequest &request) {
                 " weights and " + std::to_string(tokens.values.size()) + " values at dimension " +
                 std::to_string(tokens.dimension) + "; give one weight and one row of values per position"};
   }
-  if (!(request.ratio >= 0.0 && request.ratio <= 1.0)) {
+  if (!(request.amount.ratio >= 0.0 && request.amount.ratio <= 1.0)) {
     return {StatusKind::invalid_argument,
-            "keep ratio " + std::to_string(request.ratio) + " lies outside 0 to 1"};
+            "keep ratio " + std::to_string(request.amount.ratio) + " lies outside 0 to 1"};
   }
   if (!request.keep.empty() && request.keep.size() != static_cast<std::size_t>(tokens.grid.count())) {
     return {StatusKind::invalid_argument,
@@ -50,16 +50,16 @@ Status check(const TokenSet &tokens, const KeepRequest &request) {
 
 }  // namespace
 
-int KeepRequest::rows_of(int available) const {
+int KeepAmount::rows_of(int available) const {
   if (available <= 0) return 0;
-  const auto wanted = count ? *count : static_cast<int>(std::lround(ratio * available));
-  return std::clamp(wanted, 1, available);
+  const auto wanted = static_cast<int>(std::lround(ratio * available));
+  return std::clamp(std::min(std::max(wanted, least), most), 1, available);
 }
 
 Result<TokenSet> TokenCompressor::compress(const TokenSet &tokens, const KeepRequest &request) const {
   if (auto status = check(tokens, request); !status.ok()) return status;
   if (tokens.count() == 0) return tokens;
-  return reduce(tokens, request, request.rows_of(tokens.count()));
+  return reduce(tokens, request, request.amount.rows_of(tokens.count()));
 }
 
 std::span<const std::string_view> compressor_names() { return kNames; }

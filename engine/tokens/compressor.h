@@ -2,8 +2,8 @@
 // One file per method, named as in the literature. All methods work on the encoder's output alone.
 #pragma once
 
+#include <limits>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 
@@ -12,19 +12,24 @@
 
 namespace saccade {
 
-// How much to keep. Without `count`, round(ratio * n) rows are kept; always at least one of a
-// non-empty set, never more than there are.
+// How many rows to keep: round(ratio * n), but no fewer than `least` and no more than `most`, which wins;
+// always at least one of a non-empty set, never more than there are.
+struct KeepAmount {
+  double ratio = 1.0;  // [0, 1] of the set's rows
+  int least = 1;
+  int most = std::numeric_limits<int>::max();
+
+  int rows_of(int available) const;
+};
+
 struct KeepRequest {
-  double ratio = 1.0;        // [0, 1] of the set's rows
-  std::optional<int> count;  // rows; wins over ratio
+  KeepAmount amount;
   // Importance per patch of the set's grid; empty = all alike. Methods that choose rows take one of a
   // patch at 0 only when the other patches do not fill the count.
   PatchMap keep;
   // What the consumer holds for each place, as TemporalReference keeps it; null = nothing yet. Only
   // `temporal` looks at it.
   SharedTokens previous;
-
-  int rows_of(int available) const;
 };
 
 // Stateless: one object may be used from several threads at once.

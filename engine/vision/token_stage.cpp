@@ -41,14 +41,14 @@ SharedTokens TokenStage::reusable(const PatchAdvice &advice) {
   return last_;
 }
 
-Result<SharedTokens> TokenStage::encode(const Frame &rgb, const PatchAdvice &advice, double ratio,
+Result<SharedTokens> TokenStage::encode(const Frame &rgb, const PatchAdvice &advice, const KeepAmount &amount,
                                         std::stop_token stop) {
   // Without tokens of an earlier picture there is nothing that a part could be added to.
   auto encoded = encoder_->encode(rgb, last_ ? refreshed(advice) : PatchMap(), std::move(stop));
   if (!encoded.ok()) return encoded.status();
 
   KeepRequest request;
-  request.ratio = ratio;
+  request.amount = amount;
   request.keep = most_of(fitting(advice.keep, patches()), patches(), encoder_->grid());
   request.previous = reference_.tokens();
   auto kept = compressor_->compress(*encoded.value(), request);

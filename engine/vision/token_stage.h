@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <stop_token>
+#include <string_view>
+#include <utility>
 
 #include "base/frame.h"
 #include "base/patch_grid.h"
@@ -32,9 +34,13 @@ class TokenStage {
   // made; null when the picture has to be encoded.
   SharedTokens reusable(const PatchAdvice &advice);
 
-  // Encodes `rgb` (exactly input() in size) and keeps `ratio` of its tokens. A failed or cancelled
+  // From the next encode on.
+  void compress_with(std::unique_ptr<TokenCompressor> compressor) { compressor_ = std::move(compressor); }
+  std::string_view method() const { return compressor_->name(); }
+
+  // Encodes `rgb` (exactly input() in size) and keeps `amount` of its tokens. A failed or cancelled
   // encode leaves what reusable() returns as it was.
-  Result<SharedTokens> encode(const Frame &rgb, const PatchAdvice &advice, double ratio,
+  Result<SharedTokens> encode(const Frame &rgb, const PatchAdvice &advice, const KeepAmount &amount,
                               std::stop_token stop);
 
   // The advice's refresh map if it fits; empty = everything was encoded.

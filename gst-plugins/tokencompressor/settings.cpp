@@ -11,6 +11,8 @@ enum Property {
   PROP_MMPROJ,
   PROP_METHOD,
   PROP_KEEP,
+  PROP_MIN_TOKENS,
+  PROP_MAX_TOKENS,
   PROP_THREADS,
   PROP_ENCODER,
   PROP_WHOLE_EVERY,
@@ -73,7 +75,9 @@ bool TokenCompressorSettings::set(guint id, const GValue *value) {
     case PROP_MODEL: model = text_of(value); return true;
     case PROP_MMPROJ: mmproj = text_of(value); return true;
     case PROP_METHOD: method = static_cast<CompressionMethod>(g_value_get_enum(value)); return true;
-    case PROP_KEEP: keep = g_value_get_double(value); return true;
+    case PROP_KEEP: amount.ratio = g_value_get_double(value); return true;
+    case PROP_MIN_TOKENS: amount.least = g_value_get_int(value); return true;
+    case PROP_MAX_TOKENS: amount.most = g_value_get_int(value); return true;
     case PROP_THREADS: threads = g_value_get_int(value); return true;
     case PROP_ENCODER: encoder.kind = static_cast<EncoderKind>(g_value_get_enum(value)); return true;
     case PROP_WHOLE_EVERY:
@@ -92,7 +96,9 @@ bool TokenCompressorSettings::get(guint id, GValue *value) const {
     case PROP_MODEL: set_text(value, model); return true;
     case PROP_MMPROJ: set_text(value, mmproj); return true;
     case PROP_METHOD: g_value_set_enum(value, as_int(method)); return true;
-    case PROP_KEEP: g_value_set_double(value, keep); return true;
+    case PROP_KEEP: g_value_set_double(value, amount.ratio); return true;
+    case PROP_MIN_TOKENS: g_value_set_int(value, amount.least); return true;
+    case PROP_MAX_TOKENS: g_value_set_int(value, amount.most); return true;
     case PROP_THREADS: g_value_set_int(value, threads); return true;
     case PROP_ENCODER: g_value_set_enum(value, as_int(encoder.kind)); return true;
     case PROP_WHOLE_EVERY:
@@ -152,11 +158,18 @@ void install_token_compressor_properties(GObjectClass *klass) {
                                        "Path of the GGUF file with the vision encoder and projector (mmproj)",
                                        nullptr, ready));
   add(PROP_METHOD, g_param_spec_enum("method", "Method", "How the tokens to keep are found", method_type(),
-                                     as_int(Defaults::kDefaultMethod), ready));
+                                     as_int(Defaults::kDefaultMethod), playing));
   add(PROP_KEEP,
       g_param_spec_double("keep", "Keep",
                           "Share of a picture's tokens that is kept, 0 to 1; at least one token stays", 0.0,
-                          1.0, Defaults::kDefaultKeep, playing));
+                          1.0, KeepAmount().ratio, playing));
+  add(PROP_MIN_TOKENS, g_param_spec_int("min-tokens", "Minimum tokens",
+                                        "Tokens of a picture that are kept at least, if it has so many", 1,
+                                        G_MAXINT, KeepAmount().least, playing));
+  add(PROP_MAX_TOKENS,
+      g_param_spec_int("max-tokens", "Maximum tokens",
+                       "Tokens of a picture that are kept at most, whatever keep and min-tokens say", 1,
+                       G_MAXINT, KeepAmount().most, playing));
   add(PROP_THREADS,
       g_param_spec_int("threads", "Threads", "Threads that encode; 0 = all cores that the process may use", 0,
                        G_MAXINT, Defaults::kDefaultThreads, ready));

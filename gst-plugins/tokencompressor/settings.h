@@ -9,6 +9,7 @@
 
 #include "base/statistics.h"
 #include "common/stage_queue.h"
+#include "tokens/compressor.h"
 #include "vision/vision_encoder.h"
 
 namespace saccade::gst {
@@ -19,7 +20,6 @@ enum class LeakyChoice { automatic, none, upstream, downstream };
 
 struct TokenCompressorSettings {
   static constexpr CompressionMethod kDefaultMethod = CompressionMethod::none;
-  static constexpr double kDefaultKeep = 1.0;
   static constexpr int kDefaultThreads = 0;
   static constexpr LeakyChoice kDefaultLeaky = LeakyChoice::automatic;
   static constexpr guint kDefaultMaxQueue = 1;  // live, a picture then is at most one encode old
@@ -27,7 +27,7 @@ struct TokenCompressorSettings {
   std::string model;
   std::string mmproj;
   CompressionMethod method = kDefaultMethod;
-  double keep = kDefaultKeep;
+  KeepAmount amount;
   int threads = kDefaultThreads;
   EncoderOptions encoder;
   LeakyChoice leaky = kDefaultLeaky;

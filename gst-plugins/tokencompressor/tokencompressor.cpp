@@ -129,16 +129,19 @@ static StreamTime running_time(const TokenCompressorPrivate *priv, GstBuffer *bu
 static Result<SharedTokens> encode_picture(GstTokenCompressor *self, GstBuffer *buffer,
                                            const PatchAdvice &advice, const std::stop_token &stop) {
   auto *priv = self->priv;
-  double keep = 1;
+  KeepAmount amount;
+  std::string_view method;
   {
     const std::lock_guard lock(priv->mutex);
-    keep = priv->settings.keep;
+    amount = priv->settings.amount;
+    method = priv->settings.method_name();
   }
+  if (method != priv->stage->method()) priv->stage->compress_with(make_compressor(method).value());
   const auto start = Clock::now();
   const auto [width, height] = priv->stage->input();
   const auto image = priv->scaler.scale(buffer, width, height);
   if (!image.ok()) return image.status();
-  auto tokens = priv->stage->encode(image.value().view(running_time(priv, buffer)), advice, keep, stop);
+  auto tokens = priv->stage->encode(image.value().view(running_time(priv, buffer)), advice, amount, stop);
   if (tokens.ok()) {
     const std::lock_guard lock(priv->mutex);
     auto &figures = priv->figures;

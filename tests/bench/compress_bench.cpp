@@ -36,7 +36,7 @@ void compress(benchmark::State &state, std::string_view name) {
   const auto tokens = tokens_of(static_cast<int>(state.range(0)), static_cast<int>(state.range(1)));
   const auto method = make_compressor(name);
   KeepRequest request;
-  request.ratio = 0.25;
+  request.amount.ratio = 0.25;
   for (auto _ : state) benchmark::DoNotOptimize(method.value()->compress(tokens, request).ok());
 }
 

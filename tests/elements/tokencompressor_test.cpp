@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
@@ -116,6 +117,18 @@ TEST(TokenCompressor, AttachesTheTokensOfThePicture) {
   EXPECT_EQ(gst_buffer_get_size(out.get()), static_cast<gsize>(kBytes));
   EXPECT_EQ(GST_BUFFER_PTS(out.get()), 300 * GST_MSECOND);
   EXPECT_NE(get_tokens(c.look_at(picture(9)).get())->values, tokens->values);
+}
+
+// If this fails, the amount and the method cannot be changed while a camera runs.
+TEST(TokenCompressor, AmountAndMethodChangeWhilePlaying) {
+  Compressor c("keep=0.5,method=grid,max-tokens=10");
+  const auto grid = get_tokens(c.look_at(picture(1)).get());
+  EXPECT_EQ(grid->count(), 10);
+  gst_util_set_object_arg(G_OBJECT(c.element()), "method", "merge");
+  g_object_set(c.element(), "max-tokens", 30, "min-tokens", 25, nullptr);
+  const auto merged = get_tokens(c.look_at(picture(1)).get());
+  EXPECT_EQ(merged->count(), 25);
+  EXPECT_GT(*std::max_element(merged->weights.begin(), merged->weights.end()), 1);  // grid merges nothing
 }
 
 double encode_work(Compressor &c) {

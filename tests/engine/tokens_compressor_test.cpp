@@ -28,13 +28,13 @@ TokenSet compress(std::string_view name, const TokenSet &tokens, const KeepReque
 
 KeepRequest keep_count(int count) {
   KeepRequest request;
-  request.count = count;
+  request.amount.least = request.amount.most = count;
   return request;
 }
 
 KeepRequest keep_ratio(double ratio) {
   KeepRequest request;
-  request.ratio = ratio;
+  request.amount.ratio = ratio;
   return request;
 }
 
@@ -55,6 +55,22 @@ TEST_P(EveryCompressor, KeepsAsManyAsAsked) {
     EXPECT_EQ(compress(GetParam(), tokens, keep_count(count)).count(), expected) << "of " << count;
   }
   EXPECT_EQ(compress(GetParam(), tokens, keep_ratio(0.5)).count(), GetParam() == "none" ? 42 : 21);
+}
+
+// If this fails, min-tokens and max-tokens do not bound what a share of a large or small picture comes to.
+TEST_P(EveryCompressor, HonoursBounds) {
+  if (GetParam() == "none") return;
+  const auto tokens = noisy_set({6, 7}, 8);
+  const auto count = [&](double ratio, int least, int most) {
+    KeepRequest request;
+    request.amount = {ratio, least, most};
+    return compress(GetParam(), tokens, request).count();
+  };
+  EXPECT_EQ(count(0.1, 10, 20), 10);
+  EXPECT_EQ(count(0.9, 10, 20), 20);
+  EXPECT_EQ(count(0.9, 30, 20), 20);
+  EXPECT_EQ(count(0.1, 99, 99), 42);
+  EXPECT_EQ(count(0.5, 0, 0), 1);
 }
 
 // If this fails, a keep of 0 hands the language model a picture without a single token.
@@ -140,7 +156,7 @@ TEST_P(EveryChooser, TakesTheGatesPatchesFirst) {
   auto request = keep_count(3);
   request.keep = {0, 0, 1, 255, 0, 0, 7, 0};
   EXPECT_EQ(places_of(compress(GetParam(), tokens, request)), (Places{2, 3, 6}));
-  request.count = 5;
+  request.amount.least = request.amount.most = 5;
   const auto filled = places_of(compress(GetParam(), tokens, request));
   EXPECT_EQ(filled.size(), 5U);
   for (const int wanted : {2, 3, 6}) EXPECT_NE(std::find(filled.begin(), filled.end(), wanted), filled.end());
@@ -273,7 +289,7 @@ TEST(Temporal, TakesTheMostChangedWhenTheyAreTooMany) {
   reference.commit(token_set({1, 3}, {{1, 0}, {1, 0}, {1, 0}}));
   const auto now = token_set({1, 3}, {{1, 1}, {-1, 0}, {0, 1}});
   auto request = after(reference);
-  request.count = 2;
+  request.amount.least = request.amount.most = 2;
   EXPECT_EQ(places_of(compress("temporal", now, request)), (Places{1, 2}));
 }
 

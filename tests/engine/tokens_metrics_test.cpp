@@ -45,7 +45,7 @@ TEST(TokenMetrics, DiversityBeatsTheGridOnARepetitiveScene) {
   rows[30] = {0, 0, 0, 1};
   const auto tokens = token_set({6, 6}, rows);
   KeepRequest four;
-  four.count = 4;
+  four.amount.least = four.amount.most = 4;
   const auto by_grid = make_compressor("grid").value()->compress(tokens, four).value();
   const auto by_diversity = make_compressor("divprune").value()->compress(tokens, four).value();
   EXPECT_EQ(measure(tokens, by_diversity).coverage, 1);

@@ -14,11 +14,13 @@ class CountingEncoder final : public VisionEncoder {
     int calls = 0;
     PatchMap asked;
     StatusKind answer = StatusKind::ok;
+    PatchGrid patches{2, 2};
   };
   explicit CountingEncoder(Log &log) : log_(log) {}
 
   EncoderInput input() const override { return {8, 8}; }
   PatchGrid grid() const override { return {2, 2}; }
+  PatchGrid refresh_grid() const override { return log_.patches; }
   int dimension() const override { return 2; }
 
   Result<SharedTokens> encode(const Frame &rgb, const PatchMap &refresh, std::stop_token) override {
@@ -46,7 +48,7 @@ struct Stage {
   explicit Stage(std::string_view method)
       : stage(std::make_unique<CountingEncoder>(log), make_compressor(method).value()) {}
   Result<SharedTokens> encode(const PatchAdvice &advice, double keep = 1) {
-    return stage.encode(picture.view(), advice, keep, {});
+    return stage.encode(picture.view(), advice, {.ratio = keep}, {});
   }
 };
 
@@ -104,6 +106,23 @@ TEST(TokenStage, RemembersWhatItHandedOnUntilToldToForget) {
   s.stage.forget();
   EXPECT_EQ(s.stage.reusable(kUnchanged), nullptr);
   EXPECT_EQ(s.encode({}).value()->count(), 4);
+}
+
+// If this fails, what a gate says about patches is lost, or lands on the wrong tokens, where several make
+// one.
+TEST(TokenStage, PatchesMayBeFinerThanTokens) {
+  Stage s("grid");
+  s.log.patches = {4, 4};
+  EXPECT_EQ(s.stage.patches(), (PatchGrid{4, 4}));
+  PatchAdvice advice{PatchMap(16), PatchMap(16)};
+  advice.refresh[5] = 255;
+  advice.keep[6] = 9;  // second row, third column: of the token above right
+  const auto first = s.encode(advice, 0);
+  ASSERT_TRUE(first.ok()) << first.status().message();
+  EXPECT_EQ(places_of(*first.value()), std::vector<int>{1});
+  EXPECT_TRUE(s.log.asked.empty());  // the first picture is encoded as a whole
+  ASSERT_TRUE(s.encode(advice).ok());
+  EXPECT_EQ(s.log.asked, advice.refresh);
 }
 
 }  // namespace
