@@ -48,17 +48,19 @@ class Page(unittest.TestCase):
         clip = {"clip": "door", "pictures": 20, "kept": 10, "references": 2, "asked": 0.1, "share": 0.25, "libmtmd": 21.5, "whole": 4.5,
                 "loose_libmtmd": 30, "loose_whole": 6, "empty_pictures": 0, "empty_kept": 0, "empty_libmtmd": None}
         share = {"value": 0.99, "low": 0.98, "high": 1.0, "n": 5, "blocks": 2}
-        measured = {"commit": "c0ffee", "machine": {"cpu": "a processor", "cores": 2}, "load": 0.5, "shape": "shape", "rounds": 3, "rate": 2,
+        measured = {"commit": "c0ffee", "machine": {"cpu": "a processor", "cores": 2}, "load": 0.5, "shape": "shape", "rounds": 3, "repeated": 4, "rate": 2,
                     "whole": {"shape": whole(400, 420, 190)}, "clips": [clip],
                     "answers": [{"name": "saccade", "pair": "edge", "accuracy": share, "reference": "saccade-whole", "same": share}],
                     "compressors": [{"name": name, "pair": "edge", "right": {"all": dict(share, value=value), "by_grade": {"glance": share}}}
                                     for name, value in (("none-100", 0.9), ("dpp-25", 0.45))],
+                    "attention": [{"run_name": "attend/int8/1024/12/64", "aggregate_name": name, "cpu_time": 23.456, "gigaops/s": 141.0,
+                                   "softmax": 0.3} for name in ("median", "stddev")],
                     "compress": [{"run_name": "dpp/%d/576" % side, "aggregate_name": name, "cpu_time": 1.25}
                                  for side in (8, 32) for name in ("median", "stddev")],
                     "gate": [{"run_name": "full_report/720/8", "aggregate_name": name, "cpu_time": 300.0, "p95_us": 400.0, "frames/s": 3300.0}
                              for name in ("median", "stddev")]}
         text = page.section(measured)
-        for fact in ("c0ffee", "21.5", "5.00", "as `saccade-whole`", "99.0", "0.40", "3300", "`dpp-25` | edge | 45.0", "50.0", "1.250"):
+        for fact in ("c0ffee", "21.5", "5.00", "as `saccade-whole`", "99.0", "0.40", "3300", "`dpp-25` | edge | 45.0", "50.0", "1.250", "23.46"):
             self.assertIn(fact, text)
 
 

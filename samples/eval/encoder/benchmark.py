@@ -23,6 +23,7 @@ from suites import SUITES, Suite
 
 SHAPE = "smolvlm-256m"
 ROUNDS = 10
+REPEATED = 5   # of the small benchmarks
 RATE = 2   # pictures a second of the clips
 STATIC = ("vtest", "one-by-one-person-detection", "car-detection")
 CARRIED = ("handheld-bag", "sam2_01_dog")
@@ -132,15 +133,16 @@ def run(folder, out, docs, jobs, say):
     files = {SHAPE: shape, **{"saccade-" + role: [pair(role).model, pair(role).mmproj] for role in ("edge", "cloud")}}
     there, absent = footage_figures.found(STATIC + CARRIED)
     measured = {"commit": machine.commit(), "machine": machine.describe(), "load": machine.load(), "shape": SHAPE,
-                "rounds": ROUNDS, "rate": RATE, "whole": _whole(files, say), "clips": []}
+                "rounds": ROUNDS, "repeated": REPEATED, "rate": RATE, "whole": _whole(files, say), "clips": []}
     for item in there:
         say("encoding what changes in %s" % item.name)
         measured["clips"].append(_clip(item, shape))
     measured["answers"] = [found for role in ("edge", "cloud") for found in _answers(role, out, say, jobs)]
     measured["compressors"] = [found for role in ("edge", "cloud") for found in _compressors(role, out, say, jobs)]
-    say("timing the compressors and the gate")
-    measured["compress"] = _bench("compress_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % ROUNDS)["benchmarks"]
-    measured["gate"] = _bench("gate_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % ROUNDS)["benchmarks"]
+    say("timing attention, the compressors and the gate")
+    measured["attention"] = _bench("attention_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % REPEATED)["benchmarks"]
+    measured["compress"] = _bench("compress_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % REPEATED)["benchmarks"]
+    measured["gate"] = _bench("gate_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % REPEATED)["benchmarks"]
     text = page.section(measured)
     with open(os.path.join(out, "report.json"), "w", encoding="utf-8") as file:
         json.dump(measured, file, indent=1)

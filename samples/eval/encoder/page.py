@@ -20,6 +20,9 @@ attention.
 PARTS = """Where the streaming encoder's time goes, in percent of all threads' time: *products* with dequantisation and activation, *attention* with its softmax,
 *rows* are norms and quantisation, *ends* the patch embedding and the projection to tokens.
 """
+ATTENTION = """`attention_bench`, one core, %(repeated)d repetitions, medians with their standard deviation: all queries of a picture to all its positions, one layer.
+*Softmax* is the share that the exponentials take by themselves.
+"""
 CLIPS = """### What changed in a clip
 
 %(shape)s, %(rate)g pictures a second, the gate's own refresh maps. *Asked for* is the share of patches that the gate wants, *encoded* the
@@ -39,12 +42,12 @@ COMPRESSORS = """### What compressed tokens still tell
 Scenes of the test split, one picture each, through real pipelines; a part of each picture's tokens is kept (%%). *Right* over all questions, and as a
 share of what the pair answers rightly with all tokens; *glance* and *look* as in the suite `models`. `grid` and `random` are controls.
 """
-COMPRESS = """`compress_bench`, one core, a quarter is kept, %(rounds)d repetitions, medians with their standard deviation: milliseconds for 64 tokens of 576 floats and
+COMPRESS = """`compress_bench`, one core, a quarter is kept, %(repeated)d repetitions, medians with their standard deviation: milliseconds for 64 tokens of 576 floats and
 for 1,024 of 1,152.
 """
 GATE = """### The gate
 
-`gate_bench`, one core, %(rounds)d repetitions, medians with the standard deviation of the repetitions: the fused pass over the luma, and everything up to the
+`gate_bench`, one core, %(repeated)d repetitions, medians with the standard deviation of the repetitions: the fused pass over the luma, and everything up to the
 report. *p95* is what 95 of 100 pictures stay below.
 """
 
@@ -78,6 +81,17 @@ def _parts_table(whole):
             rows.append(["`%s`, %s" % (name, kind)] +
                         ["%.0f" % (100 * costs[part] / sum(costs.values())) for part in ("products", "attention", "rows", "ends")])
     return tables.markdown(["model", "products", "attention", "rows", "ends"], rows)
+
+
+def _attention_table(found):
+    rows = []
+    for name, of in _by_run(found).items():
+        kind, positions, heads, width = name.split("/")[1:5]
+        median, spread = of["median"], of["stddev"]
+        rows.append(["%s positions, %s heads of %s" % (positions, heads, width), kind,
+                     "%.2f ± %.2f" % (median["cpu_time"], spread["cpu_time"]), "%.0f" % median["gigaops/s"],
+                     "%.0f" % (100 * median["softmax"])])
+    return tables.markdown(["attention", "precision", "ms", "billion operations a second", "softmax, %"], rows)
 
 
 def _clips_table(clips):
@@ -133,9 +147,10 @@ def _gate_table(found):
 
 
 def section(measured):
-    facts = dict(measured["machine"], block=BLOCK_S, **{k: measured[k] for k in ("commit", "load", "rounds", "shape", "rate")})
+    facts = dict(measured["machine"], block=BLOCK_S, **{k: measured[k] for k in ("commit", "load", "rounds", "repeated", "shape", "rate")})
     return "\n".join([
         ABOUT % facts, WHOLE % facts, _whole_table(measured["whole"]), "", PARTS, _parts_table(measured["whole"]), "",
+        ATTENTION % facts, _attention_table(measured["attention"]), "",
         CLIPS % facts, _clips_table(measured["clips"]), "", ANSWERS % facts, _answers_table(measured["answers"]), "",
         COMPRESSORS % facts, _compressors_table(measured["compressors"]), "", COMPRESS % facts, _compress_table(measured["compress"]), "",
         GATE % facts, _gate_table(measured["gate"]), ""])
