@@ -1,11 +1,16 @@
 #include "vision/tower/matrix_product.h"
 
-#include <omp.h>
-
 #include <cstdlib>
 #include <new>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
+
+// OpenMP's own names, which its standard fixes. Its header comes with one compiler, and clang-tidy reads with
+// another.
+extern "C" {
+int omp_get_max_threads();
+void omp_set_num_threads(int threads);
+}
 
 namespace saccade::tower {
 namespace {
