@@ -13,7 +13,7 @@ run. Only ratios may be compared with another day's.
 WHOLE = """### Whole pictures
 
 One picture, %(rounds)d rounds in which libmtmd and the streaming encoder take turns; medians, with the range of the rounds in brackets. *%(shape)s* has
-that model's shape and random weights (projector f16, the type that libmtmd is fastest with). *Peak* is what oneDNN reaches here, on all threads, in
+that model's shape and random weights (projector f16, the type that libmtmd is fastest with). *Peak* is the most that oneDNN reached here in any round, on as many threads, in
 a product of the tower's largest shape over and over; the encode's share of it counts the operations of its products and its
 attention.
 """
