@@ -17,6 +17,7 @@
 
 #include "mllm/segment_answerer.h"
 #include "mllm/session.h"
+#include "tokens_likeness.h"
 
 namespace saccade {
 namespace {
@@ -58,23 +59,6 @@ void expect_same(const Said &ours, const Said &theirs) {
   ASSERT_EQ(ours.log_probabilities.size(), theirs.log_probabilities.size());
   for (std::size_t i = 0; i < theirs.log_probabilities.size(); ++i)
     EXPECT_NEAR(ours.log_probabilities[i], theirs.log_probabilities[i], 0.01F) << "token " << i;
-}
-
-// Of the tokens that are least alike.
-double worst_cosine(const TokenSet &a, const TokenSet &b) {
-  double worst = a.count() == b.count() && a.dimension == b.dimension ? 1 : -1;
-  for (int t = 0; worst >= 0 && t < a.count(); ++t) {
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (std::size_t i = 0; i < a.row(t).size(); ++i) {
-      ab += double{a.row(t)[i]} * b.row(t)[i];
-      aa += double{a.row(t)[i]} * a.row(t)[i];
-      bb += double{b.row(t)[i]} * b.row(t)[i];
-    }
-    worst = std::min(worst, ab / std::sqrt(aa * bb));
-  }
-  return worst;
 }
 
 // A program of llama.cpp in small: nothing of the engine is used.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "street_pictures.h"
+#include "tokens_likeness.h"
 #include "vision/tower/tower.h"
 #include "vision/vision_encoder.h"
 
@@ -20,24 +21,6 @@ Image noisy_street(int width, int height, unsigned seed) {
   std::mt19937 random(seed);
   for (auto &value : image.rgb) value = static_cast<std::uint8_t>(value + random() % 60);
   return image;
-}
-
-double worst_cosine(const TokenSet &a, const TokenSet &b) {
-  EXPECT_EQ(a.count(), b.count());
-  EXPECT_EQ(a.dimension, b.dimension);
-  double worst = 1;
-  for (int t = 0; t < std::min(a.count(), b.count()); ++t) {
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (std::size_t i = 0; i < a.row(t).size(); ++i) {
-      ab += double{a.row(t)[i]} * b.row(t)[i];
-      aa += double{a.row(t)[i]} * a.row(t)[i];
-      bb += double{b.row(t)[i]} * b.row(t)[i];
-    }
-    worst = std::min(worst, ab / std::sqrt(aa * bb));
-  }
-  return worst;
 }
 
 class StreamingEncoder : public testing::Test {

@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "tokens_likeness.h"
 #include "vision/tower/attention.h"
 #include "vision/tower/linear.h"
 #include "vision/tower/row_math.h"
@@ -22,18 +23,6 @@ std::vector<float> normal_floats(std::size_t count, unsigned seed, float deviati
   std::vector<float> values(count);
   for (auto &value : values) value = normal(random);
   return values;
-}
-
-double cosine(std::span<const float> a, std::span<const float> b) {
-  double ab = 0;
-  double aa = 0;
-  double bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ab += double{a[i]} * b[i];
-    aa += double{a[i]} * a[i];
-    bb += double{b[i]} * b[i];
-  }
-  return ab / std::sqrt(aa * bb);
 }
 
 // If it fails, every layer starts from wrong numbers.

@@ -8,8 +8,6 @@
 namespace saccade::tower {
 namespace {
 
-std::size_t product(int a, int b) { return static_cast<std::size_t>(a) * static_cast<std::size_t>(b); }
-
 MatrixLayout transposed(int inner, int outer) { return {inner, outer, 1, inner}; }
 
 }  // namespace
@@ -39,7 +37,7 @@ const void *Rows::data() const {
 }
 
 ProductScratch::ProductScratch(int most_rows, int most_outer)
-    : sums(product(padded_rows(most_rows), most_outer)), row(static_cast<std::size_t>(most_outer)) {}
+    : sums(area(padded_rows(most_rows), most_outer)), row(static_cast<std::size_t>(most_outer)) {}
 
 Linear::Linear(Precision precision, std::span<const float> weights, std::span<const float> bias, int inner,
                int most_rows)
@@ -67,7 +65,7 @@ Linear::Linear(Precision precision, std::span<const float> weights, std::span<co
 
 std::span<float> Linear::finished(const Rows &in, int row, ProductScratch &scratch) const {
   const auto outputs = static_cast<std::size_t>(outer_);
-  auto *sums = scratch.sums.data() + product(row, outer_);
+  auto *sums = scratch.sums.data() + area(row, outer_);
   if (precision_ == Precision::fp32) {
     const std::span values(reinterpret_cast<float *>(sums), outputs);
     add(bias_, values.data());

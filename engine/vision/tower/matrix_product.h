@@ -14,6 +14,11 @@ enum class Precision { fp32, int8 };
 // rows beyond those asked for is nobody's.
 constexpr int kRowStep = 16;
 
+// Numbers in a matrix.
+constexpr std::size_t area(int rows, int columns) {
+  return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
+}
+
 constexpr int padded_rows(int rows) { return (rows + kRowStep - 1) / kRowStep * kRowStep; }
 
 // Until its end, oneDNN computes on the calling thread alone: a tower shares out its rows itself.

@@ -7,8 +7,6 @@
 namespace saccade::tower {
 namespace {
 
-std::size_t product(int a, int b) { return static_cast<std::size_t>(a) * static_cast<std::size_t>(b); }
-
 // Adds the time of its life to a sum.
 class Stopwatch {
  public:
@@ -41,8 +39,8 @@ void read_patch(const Frame &rgb, const TowerShape &shape, int patch, std::span<
 
 TowerMemory::TowerMemory(const TowerWeights &weights)
     : layers_(weights.layers.size(), KeyValues(weights.shape.attention(), weights.precision)),
-      features_(product(weights.shape.patches(), weights.shape.width)),
-      tokens_(product(weights.shape.tokens(), weights.token_width())) {}
+      features_(area(weights.shape.patches(), weights.shape.width)),
+      tokens_(area(weights.shape.tokens(), weights.token_width())) {}
 
 // One thread's memory.
 struct Tower::Worker {
@@ -55,7 +53,7 @@ struct Tower::Worker {
         product(kBlockRows, std::max({3 * weights.shape.width, weights.shape.hidden,
                                       weights.head.first.outer(), weights.token_width()})),
         attention(weights.shape.attention(), weights.precision),
-        attended(saccade::tower::product(kBlockRows, weights.shape.width)),
+        attended(area(kBlockRows, weights.shape.width)),
         row(static_cast<std::size_t>(std::max(
             {weights.shape.width, weights.head.gathered(weights.shape), weights.shape.patch_values()}))) {}
 
@@ -131,23 +129,26 @@ void Tower::embed(Pass &pass, int first, int rows, Worker &worker) const {
     } else {
       std::copy(weights_->class_token.begin(), weights_->class_token.end(), row.begin());
     }
-    add({&weights_->positions[product(position, shape.width)], row.size()}, row.data());
+    add({&weights_->positions[area(position, shape.width)], row.size()}, row.data());
   });
+}
+
+// What goes into the next product.
+void Tower::take_normed(Pass &pass, const Norm &norm, int first, int rows, Worker &worker) const {
+  const Stopwatch watch(worker.costs.rows);
+  const std::span normed(worker.row.data(), static_cast<std::size_t>(weights_->shape.width));
+  for (int r = 0; r < rows; ++r) {
+    layer_norm(pass.row(pass.stream, first + r), norm.weight.data(), norm.bias.data(),
+               weights_->shape.epsilon, normed.data());
+    worker.in.put(r, normed);
+  }
 }
 
 // Queries for attend(), and keys and values for everybody.
 void Tower::offer(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const {
   const auto &weights = weights_->layers[layer];
   const auto width = static_cast<std::size_t>(weights_->shape.width);
-  const std::span normed(worker.row.data(), width);
-  {
-    const Stopwatch watch(worker.costs.rows);
-    for (int r = 0; r < rows; ++r) {
-      layer_norm(pass.row(pass.stream, first + r), weights.before_attention.weight.data(),
-                 weights.before_attention.bias.data(), weights_->shape.epsilon, normed.data());
-      worker.in.put(r, normed);
-    }
-  }
+  take_normed(pass, weights.before_attention, first, rows, worker);
   const Stopwatch watch(worker.costs.products);
   weights.queries_keys_values.run(worker.in, rows, worker.product, [&](int r, std::span<float> found) {
     std::copy_n(found.begin(), width, pass.row(pass.queries, first + r).begin());
@@ -176,15 +177,7 @@ void Tower::attend(Pass &pass, std::size_t layer, int first, int rows, Worker &w
 
 void Tower::feed_forward(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const {
   const auto &weights = weights_->layers[layer];
-  const std::span normed(worker.row.data(), static_cast<std::size_t>(weights_->shape.width));
-  {
-    const Stopwatch watch(worker.costs.rows);
-    for (int r = 0; r < rows; ++r) {
-      layer_norm(pass.row(pass.stream, first + r), weights.before_feed_forward.weight.data(),
-                 weights.before_feed_forward.bias.data(), weights_->shape.epsilon, normed.data());
-      worker.in.put(r, normed);
-    }
-  }
+  take_normed(pass, weights.before_feed_forward, first, rows, worker);
   const Stopwatch watch(worker.costs.products);
   weights.up.run(worker.in, rows, worker.product, [&](int r, std::span<float> found) {
     activate(weights_->shape.activation, found);
@@ -202,7 +195,7 @@ void Tower::keep_features(Pass &pass, int first, int rows) const {
     const int position = pass.positions[static_cast<std::size_t>(first + r)];
     if (position >= shape.patches()) continue;
     const auto row = pass.row(pass.stream, first + r);
-    auto *to = &pass.memory.features_[product(position, shape.width)];
+    auto *to = &pass.memory.features_[area(position, shape.width)];
     if (norm.weight.empty()) {
       std::copy(row.begin(), row.end(), to);
     } else {
@@ -224,7 +217,7 @@ void Tower::gather(const TowerMemory &memory, int token, int row, Worker &worker
   auto *to = gathered.data();
   for (int y = top; y < top + shape.merge; ++y) {
     for (int x = left; x < left + shape.merge; ++x) {
-      const std::span patch(&memory.features_[product(y * shape.side() + x, shape.width)], width);
+      const std::span patch(&memory.features_[area(y * shape.side() + x, shape.width)], width);
       if (joins) {
         to = std::copy(patch.begin(), patch.end(), to);
       } else {
@@ -269,7 +262,7 @@ void Tower::project(Pass &pass) {
     const auto rows = static_cast<int>(std::min<std::size_t>(kBlockRows, tokens.size() - first));
     const auto keep = [&](int r, std::span<float> found) {
       const int token = tokens[first + static_cast<std::size_t>(r)];
-      std::copy(found.begin(), found.end(), &pass.memory.tokens_[product(token, weights_->token_width())]);
+      std::copy(found.begin(), found.end(), &pass.memory.tokens_[area(token, weights_->token_width())]);
     };
     for (int r = 0; r < rows; ++r)
       gather(pass.memory, tokens[first + static_cast<std::size_t>(r)], r, worker);

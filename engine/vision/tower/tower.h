@@ -69,6 +69,7 @@ class Tower {
   struct Pass;
 
   void embed(Pass &pass, int first, int rows, Worker &worker) const;
+  void take_normed(Pass &pass, const Norm &norm, int first, int rows, Worker &worker) const;
   void offer(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;
   void attend(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;
   void feed_forward(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;

@@ -16,8 +16,6 @@ constexpr int kMostSize = 1 << 15;  // whose products still fit
 constexpr int kInternVit6bWidth = 3200;
 constexpr float kInternVlEpsilon = 1e-5F;  // of the norm before its projection
 
-std::size_t product(int a, int b) { return static_cast<std::size_t>(a) * static_cast<std::size_t>(b); }
-
 // Reads tensors of known sizes. Throws std::runtime_error at one that is not as it should be.
 class Reader {
  public:
@@ -38,7 +36,7 @@ class Reader {
 
   // `scale`: a tensor of factors of the outputs, if the file has it (LayerScale, arXiv 2103.17239).
   Linear linear(const std::string &name, int inner, int outer, const std::string &scale = {}) const {
-    auto weights = values(name + ".weight", product(inner, outer));
+    auto weights = values(name + ".weight", area(inner, outer));
     auto biases = bias(name, outer);
     if (file_.has(scale)) {
       const auto factors = values(scale, static_cast<std::size_t>(outer));
@@ -51,12 +49,12 @@ class Reader {
 
   // A matrix that the file holds the other way round, without bias.
   Linear transposed(const std::string &name, int inner, int outer) const {
-    const auto stored = values(name, product(inner, outer));
+    const auto stored = values(name, area(inner, outer));
     std::vector<float> weights(stored.size());
     for (int o = 0; o < outer; ++o)
       for (int i = 0; i < inner; ++i)
-        weights[product(o, inner) + static_cast<std::size_t>(i)] =
-            stored[product(i, outer) + static_cast<std::size_t>(o)];
+        weights[area(o, inner) + static_cast<std::size_t>(i)] =
+            stored[area(i, outer) + static_cast<std::size_t>(o)];
     return {precision_, weights, {}, inner, kBlockRows};
   }
 
@@ -65,7 +63,7 @@ class Reader {
     std::vector<float> weights;
     std::vector<float> biases;
     for (const char *part : {"attn_q", "attn_k", "attn_v"}) {
-      const auto w = values(block + part + ".weight", product(shape_.width, shape_.width));
+      const auto w = values(block + part + ".weight", area(shape_.width, shape_.width));
       const auto b = bias(block + part, shape_.width);
       weights.insert(weights.end(), w.begin(), w.end());
       biases.insert(biases.end(), b.begin(), b.end());
@@ -191,7 +189,7 @@ std::shared_ptr<const TowerWeights> pack(const ProjectorFile &file, const TowerS
                        precision,
                        exact.linear("v.patch_embd", shape.patch_values(), shape.width),
                        shape.class_token ? exact.values("v.class_embd", width) : std::vector<float>(),
-                       exact.values("v.position_embd.weight", product(shape.positions(), shape.width)),
+                       exact.values("v.position_embd.weight", area(shape.positions(), shape.width)),
                        {},
                        file.has("v.post_ln.weight") ? exact.norm("v.post_ln") : Norm(),
                        head_of(file, exact, shape)};
