@@ -165,8 +165,11 @@ std::optional<MasReport> get_mas(GstBuffer *buffer) {
       !gst_structure_get_int(structure, "columns", &report.grid.columns) ||
       !gst_structure_get_boolean(structure, "needed", &needed))
     return std::nullopt;
+  gboolean sound_active = FALSE;
+  gst_structure_get_boolean(structure, "sound-active", &sound_active);
   report.frame = frame;
   report.needed = needed;
+  report.sound_active = sound_active;
   report.spatial = get_double(structure, "spatial", 0);
   report.temporal = get_double(structure, "temporal", 0);
   report.modal_video = get_double(structure, "modal-video", 0);

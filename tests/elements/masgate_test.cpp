@@ -339,6 +339,7 @@ TEST(MasGateElement, TheSoundGoesWithThePictureThatItWoke) {
   EXPECT_EQ(get_audio(silent.get()).rate, 0);
   for (int i = 1; i < 12; ++i) gst_harness_push(g.video.get(), picture(i));
   const BufferPtr woken(gst_harness_pull(g.video.get()));
+  EXPECT_TRUE(get_mas(woken.get()).value_or(MasReport()).sound_active);
   const auto clip = get_audio(woken.get());
   EXPECT_EQ(clip.rate, 16000);
   EXPECT_NEAR(to_milliseconds(clip.end() - clip.start), 500, 40);
