@@ -38,6 +38,9 @@ struct Image {
   }
 };
 
+// A block of sound that starts no further than this from the end of the one before follows on it.
+constexpr Duration kClockWavers = std::chrono::milliseconds(40);
+
 // A non-owning view of interleaved float samples in [-1, 1].
 struct AudioBlock {
   std::span<const float> samples;  // frames * channels

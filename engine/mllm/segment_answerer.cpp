@@ -9,7 +9,9 @@ Result<std::unique_ptr<SegmentAnswerer>> SegmentAnswerer::create(const ModelFile
                                                                  const SegmentAnswererOptions &options) {
   auto pair = ModelPair::open(files);
   if (!pair.ok()) return pair.status();
-  auto encoder = make_encoder(pair.value(), {.kind = options.encoder});
+  // Tiles are cut and encoded by libmtmd: no other weights need be loaded for them.
+  const auto kind = options.detail == Detail::tiles ? EncoderKind::libmtmd : options.encoder;
+  auto encoder = make_encoder(pair.value(), {.kind = kind});
   if (!encoder.ok()) return encoder.status();
   auto session = Session::create(pair.value(), options.session);
   if (!session.ok()) return session.status();

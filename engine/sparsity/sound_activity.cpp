@@ -20,7 +20,6 @@ constexpr double kLowestHz = 100;
 constexpr double kHighestHz = 7000;
 constexpr std::size_t kLoudestBands = 3;
 constexpr std::size_t kNewestBands = 1;  // a siren is one tone
-constexpr Duration kJump = std::chrono::milliseconds(40);
 
 double decibels(double power) { return 10 * std::log10(std::max(power, 1e-12)); }
 
@@ -67,7 +66,7 @@ void SoundActivity::add(const AudioBlock &block) {
   if (block.rate <= 0 || block.channels <= 0) return;
   const double pending_seconds = rate_ ? static_cast<double>(window_.size()) / rate_ : 0;
   const auto drift = block.pts - (hop_start_ + from_seconds(pending_seconds));
-  if (!anchored_ || block.rate != rate_ || drift > kJump || drift < -kJump) {
+  if (!anchored_ || block.rate != rate_ || drift > kClockWavers || drift < -kClockWavers) {
     if (block.rate != rate_ || block.pts < heard_until_) forget();
     window_.clear();
     rate_ = block.rate;

@@ -6,8 +6,6 @@
 namespace saccade {
 namespace {
 
-constexpr Duration kJump = std::chrono::milliseconds(40);  // less is a clock that wavers
-
 Duration length_of(std::size_t samples, int rate) {
   return rate > 0 ? from_seconds(static_cast<double>(samples) / rate) : Duration::zero();
 }
@@ -62,11 +60,11 @@ void SoundMemory::skip_to(StreamTime end) {
 void SoundMemory::add(const AudioBlock &block) {
   if (block.rate <= 0 || block.channels <= 0) return;
   const auto jump = block.pts - time_of(samples_.size());
-  if (block.rate != rate_ || jump < -kJump) {
+  if (block.rate != rate_ || jump < -kClockWavers) {
     samples_.clear();
     rate_ = block.rate;
     start_ = block.pts;
-  } else if (jump > kJump) {
+  } else if (jump > kClockWavers) {
     skip_to(block.pts);
   } else {
     start_ += jump;  // the block's own time is right: clocks that drift apart do not add up

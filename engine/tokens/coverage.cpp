@@ -16,11 +16,7 @@ constexpr float kTemperature = 0.1F;  // of the softmax over cosines
 
 // Row i: how well each candidate (column) would stand for token i.
 RowMatrix likeness(const TokenSet &tokens, const std::vector<int> &pool) {
-  const RowMatrix unit = unit_rows(rows_of(tokens));
-  RowMatrix candidates(static_cast<Eigen::Index>(pool.size()), unit.cols());
-  for (std::size_t i = 0; i < pool.size(); ++i)
-    candidates.row(static_cast<Eigen::Index>(i)) = unit.row(pool[i]);
-  RowMatrix like = unit * candidates.transpose();
+  RowMatrix like = unit_rows(rows_of(tokens)) * unit_rows_of(tokens, pool).transpose();
   for (Eigen::Index i = 0; i < like.rows(); ++i) {
     like.row(i) = ((like.row(i).array() - like.row(i).maxCoeff()) / kTemperature).exp().matrix();
     like.row(i) /= like.row(i).sum();
@@ -28,12 +24,10 @@ RowMatrix likeness(const TokenSet &tokens, const std::vector<int> &pool) {
   return like;
 }
 
-Eigen::VectorXf importance(const TokenSet &tokens, const PatchMap &keep) {
+Eigen::VectorXf weights_of(const TokenSet &tokens, const PatchMap &keep) {
   Eigen::VectorXf weights(tokens.count());
   for (int i = 0; i < tokens.count(); ++i) {
-    const auto patch = static_cast<std::size_t>(patch_of(tokens, i));
-    const float wanted = keep.empty() ? 1.0F : static_cast<float>(keep[patch]) / 255.0F;
-    weights(i) = tokens.weights[static_cast<std::size_t>(i)] * wanted;
+    weights(i) = tokens.weights[static_cast<std::size_t>(i)] * importance_of(tokens, keep, i);
   }
   return weights;
 }
@@ -46,7 +40,7 @@ class Coverage final : public TokenCompressor {
   TokenSet reduce(const TokenSet &tokens, const KeepRequest &request, int rows) const override {
     const auto pool = candidates(tokens, request, rows);
     const auto like = likeness(tokens, pool);
-    const auto weights = importance(tokens, request.keep);
+    const auto weights = weights_of(tokens, request.keep);
     Eigen::VectorXf covered = Eigen::VectorXf::Zero(like.rows());
     const auto gain_of = [&](Eigen::Index candidate) {
       return weights.dot((like.col(candidate) - covered).cwiseMax(0.0F));

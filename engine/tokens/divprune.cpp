@@ -32,11 +32,7 @@ class DivPrune final : public TokenCompressor {
  private:
   TokenSet reduce(const TokenSet &tokens, const KeepRequest &request, int rows) const override {
     const auto pool = candidates(tokens, request, rows);
-    RowMatrix picked(static_cast<Eigen::Index>(pool.size()), tokens.dimension);
-    for (std::size_t i = 0; i < pool.size(); ++i) {
-      picked.row(static_cast<Eigen::Index>(i)) = rows_of(tokens).row(pool[i]);
-    }
-    const RowMatrix unit = unit_rows(picked);
+    const RowMatrix unit = unit_rows_of(tokens, pool);
 
     // similarity(i): to the nearest kept row; 2 marks a row that is kept itself. minCoeff takes the
     // first of equals, so that ties fall in reading order.

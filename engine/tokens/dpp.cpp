@@ -22,12 +22,10 @@ class Dpp final : public TokenCompressor {
   TokenSet reduce(const TokenSet &tokens, const KeepRequest &request, int rows) const override {
     const auto pool = candidates(tokens, request, rows);
     const auto n = static_cast<Eigen::Index>(pool.size());
-    RowMatrix scaled(n, tokens.dimension);  // rows r * unit: their products are the kernel
+    RowMatrix scaled = unit_rows_of(tokens, pool);  // rows r * unit: their products are the kernel
     for (Eigen::Index i = 0; i < n; ++i) {
-      const int token = pool[static_cast<std::size_t>(i)];
-      const auto patch = static_cast<std::size_t>(patch_of(tokens, token));
-      const float r = request.keep.empty() ? 1.0F : static_cast<float>(request.keep[patch]) / 255.0F;
-      scaled.row(i) = std::max(r, kLeastImportance) * unit_rows(rows_of(tokens).row(token));
+      const float r = importance_of(tokens, request.keep, pool[static_cast<std::size_t>(i)]);
+      scaled.row(i) *= std::max(r, kLeastImportance);
     }
 
     // volume(i): squared length of row i without what lies along the kept ones. A kept row has -infinity,

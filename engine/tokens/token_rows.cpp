@@ -19,9 +19,26 @@ Eigen::Map<const RowMatrix> rows_of(const TokenSet &tokens) {
 RowMatrix unit_rows(const Eigen::Ref<const RowMatrix> &rows) {
   RowMatrix unit = rows;
   for (Eigen::Index i = 0; i < unit.rows(); ++i) {
-    if (const float length = unit.row(i).norm(); length > 0) unit.row(i) /= length;
+    const float length = unit.row(i).norm();
+    if (length > 0 && std::isfinite(length)) {
+      unit.row(i) /= length;
+    } else {
+      unit.row(i).setZero();
+    }
   }
   return unit;
+}
+
+RowMatrix unit_rows_of(const TokenSet &tokens, const std::vector<int> &chosen) {
+  RowMatrix rows(static_cast<Eigen::Index>(chosen.size()), tokens.dimension);
+  for (std::size_t i = 0; i < chosen.size(); ++i)
+    rows.row(static_cast<Eigen::Index>(i)) = rows_of(tokens).row(chosen[i]);
+  return unit_rows(rows);
+}
+
+float importance_of(const TokenSet &tokens, const PatchMap &keep, int i) {
+  return keep.empty() ? 1.0F
+                      : static_cast<float>(keep[static_cast<std::size_t>(patch_of(tokens, i))]) / 255.0F;
 }
 
 int patch_of(const TokenSet &tokens, int i) {

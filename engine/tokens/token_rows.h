@@ -14,8 +14,13 @@ using RowMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::Ro
 // n x d, a view of tokens.values; valid as long as they are.
 Eigen::Map<const RowMatrix> rows_of(const TokenSet &tokens);
 
-// Rows scaled to length 1, so that a dot product is a cosine; a zero row stays zero.
+// Rows scaled to length 1, so that a dot product is a cosine; a row of zeros, or with an infinity or a NaN in
+// it, becomes zeros.
 RowMatrix unit_rows(const Eigen::Ref<const RowMatrix> &rows);
+RowMatrix unit_rows_of(const TokenSet &tokens, const std::vector<int> &chosen);  // of these rows alone
+
+// What the keep map says about row i, in [0, 1]; 1 without a map.
+float importance_of(const TokenSet &tokens, const PatchMap &keep, int i);
 
 // Index of the patch that row i lies in, row by row over tokens.grid; 0 for an empty grid.
 int patch_of(const TokenSet &tokens, int i);

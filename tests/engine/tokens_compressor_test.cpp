@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
 #include <string>
@@ -113,6 +114,21 @@ TEST_P(EveryCompressor, TakesDegenerateSets) {
   EXPECT_GE(compress(GetParam(), equal, keep_count(2)).count(), 1);
   const auto zero = token_set({1, 3}, {{0, 0}, {0, 0}, {0, 0}});
   for (const float v : compress(GetParam(), zero, keep_count(2)).values) EXPECT_EQ(v, 0);
+}
+
+// If this fails, a number that an encoder spoiled makes a method run for ever, or take a token twice.
+TEST_P(EveryCompressor, TakesWhatIsNoNumber) {
+  for (const std::size_t spoilt : {std::size_t{1}, std::size_t{42}}) {
+    auto tokens = noisy_set({6, 7}, 8);
+    for (std::size_t i = 0; i < spoilt; ++i)
+      tokens.values[i * 8] =
+          i % 2 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+    const auto kept = compress(GetParam(), tokens, keep_count(20));
+    EXPECT_EQ(kept.count(), GetParam() == "none" ? 42 : 20);
+    if (GetParam() == "merge" || GetParam() == "cluster") continue;  // whose places are means
+    const auto places = places_of(kept);
+    EXPECT_EQ(std::set<int>(places.begin(), places.end()).size(), places.size());
+  }
 }
 
 // If this fails, a broken set is read beyond its end instead of being refused with a sentence.

@@ -84,10 +84,15 @@ TEST(RowMath, QuantisesToHalfAStep) {
     expected_sum += signed_bytes[i];
   }
   EXPECT_EQ(sum, expected_sum);
-  for (const float odd : {0.0F, std::numeric_limits<float>::infinity()}) {
-    std::vector<float> row(100, odd);
+  EXPECT_EQ(quantise_u8(std::vector<float>(100, 0), bytes.data()), 0);
+  EXPECT_EQ(bytes[50], 128);
+  for (const float odd : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    auto row = x;
+    row[61] = odd;
     EXPECT_EQ(quantise_u8(row, bytes.data()), 0);
     EXPECT_EQ(bytes[50], 128);
+    EXPECT_EQ(quantise_s8(row, signed_bytes.data(), sum), 0);
+    EXPECT_EQ(sum, 0);
   }
 }
 

@@ -72,8 +72,9 @@ bool ProjectorFile::is_true(const std::string &key) const {
   return id >= 0 && gguf_get_val_bool(impl_->header.get(), id);
 }
 
-bool ProjectorFile::has(const std::string &tensor) const {
-  return ggml_get_tensor(impl_->tensors.get(), tensor.c_str()) != nullptr;
+std::size_t ProjectorFile::count(const std::string &tensor) const {
+  const ggml_tensor *found = ggml_get_tensor(impl_->tensors.get(), tensor.c_str());
+  return found ? static_cast<std::size_t>(ggml_nelements(found)) : 0;
 }
 
 std::vector<float> ProjectorFile::tensor(const std::string &name) const {

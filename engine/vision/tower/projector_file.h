@@ -1,6 +1,7 @@
 // A projector's GGUF file as numbers: its settings and its tensors, whatever type they are stored in.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,7 +26,8 @@ class ProjectorFile {
   std::vector<float> reals(const std::string &key) const;  // empty when there is none
   bool is_true(const std::string &key) const;
 
-  bool has(const std::string &tensor) const;
+  std::size_t count(const std::string &tensor) const;  // of its numbers; 0 when there is no such tensor
+  bool has(const std::string &tensor) const { return count(tensor) > 0; }
   // Dequantised, outermost dimension first; empty when there is no such tensor.
   std::vector<float> tensor(const std::string &name) const;
 

@@ -84,11 +84,16 @@ SACCADE_VECTORISED void times_sigmoid(float *x, std::size_t n, float steepness) 
   for (std::size_t i = 0; i < n; ++i) x[i] = x[i] * sigmoid(steepness * x[i]);
 }
 
+// NaN when there is an infinity or a NaN among them, which a maximum would not tell.
 SACCADE_VECTORISED float largest_magnitude(const float *x, std::size_t n) {
   float most = 0;
-#pragma omp simd reduction(max : most)
-  for (std::size_t i = 0; i < n; ++i) most = std::max(most, std::fabs(x[i]));
-  return most;
+  float nothing = 0;
+#pragma omp simd reduction(max : most) reduction(+ : nothing)
+  for (std::size_t i = 0; i < n; ++i) {
+    most = std::max(most, std::fabs(x[i]));
+    nothing += 0.0F * x[i];
+  }
+  return most + nothing;
 }
 
 SACCADE_VECTORISED void to_u8(const float *x, std::size_t n, float steps, std::uint8_t *out) {

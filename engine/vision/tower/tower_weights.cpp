@@ -23,9 +23,10 @@ class Reader {
       : file_(file), shape_(shape), precision_(precision) {}
 
   std::vector<float> values(const std::string &name, std::size_t count) const {
-    auto found = file_.tensor(name);
-    if (found.size() != count)
+    if (count == 0 || file_.count(name) != count)
       throw std::runtime_error("tensor " + name + " is missing or has another size than the file says");
+    auto found = file_.tensor(name);
+    if (found.empty()) throw std::runtime_error("tensor " + name + " is of a type that cannot be read");
     return found;
   }
 
@@ -73,9 +74,8 @@ class Reader {
 
   // Old files name the two halves the other way round; the bias tells.
   LayerWeights layer(const std::string &block) const {
-    const bool swapped =
-        file_.tensor(block + "ffn_up.bias").size() == static_cast<std::size_t>(shape_.width) &&
-        shape_.width != shape_.hidden;
+    const bool swapped = file_.count(block + "ffn_up.bias") == static_cast<std::size_t>(shape_.width) &&
+                         shape_.width != shape_.hidden;
     const std::string up = swapped ? "ffn_down" : "ffn_up";
     const std::string down = swapped ? "ffn_up" : "ffn_down";
     return {norm(block + "ln1"),
@@ -145,7 +145,7 @@ TowerShape shape_of(const ProjectorFile &file) {
 
 // Outputs of a matrix of so many inputs.
 int outer_of(const ProjectorFile &file, const std::string &name, int inner) {
-  return static_cast<int>(file.tensor(name).size() / static_cast<std::size_t>(inner));
+  return static_cast<int>(file.count(name) / static_cast<std::size_t>(inner));
 }
 
 TokenHead head_of(const ProjectorFile &file, const Reader &exact, const TowerShape &shape) {
