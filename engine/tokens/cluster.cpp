@@ -66,30 +66,6 @@ std::vector<int> assigned(const RowMatrix &placed, const RowMatrix &centres) {
   return nearest;
 }
 
-// Weighted means of the rows of each cluster.
-TokenSet means(const TokenSet &tokens, const std::vector<int> &cluster, int rows) {
-  TokenSet out = tokens;
-  const auto d = static_cast<std::size_t>(tokens.dimension);
-  const auto k = static_cast<std::size_t>(rows);
-  out.values.assign(k * d, 0);
-  out.positions.assign(k, {});
-  out.weights.assign(k, 0);
-  for (std::size_t i = 0; i < cluster.size(); ++i) {
-    const auto c = static_cast<std::size_t>(cluster[i]);
-    out.weights[c] += tokens.weights[i];
-    const float share = out.weights[c] > 0 ? tokens.weights[i] / out.weights[c] : 1;
-    for (std::size_t j = 0; j < d; ++j)
-      out.values[c * d + j] += share * (tokens.values[i * d + j] - out.values[c * d + j]);
-    auto &to = out.positions[c];
-    const auto &from = tokens.positions[i];
-    to.t += share * (from.t - to.t);
-    to.y += share * (from.y - to.y);
-    to.x += share * (from.x - to.x);
-  }
-  sort_reading_order(out);
-  return out;
-}
-
 class Cluster final : public TokenCompressor {
  public:
   std::string_view name() const override { return "cluster"; }
@@ -113,7 +89,7 @@ class Cluster final : public TokenCompressor {
             tokens.weights[static_cast<std::size_t>(i)] * placed.row(i);
       centres = unit_rows(centres);
     }
-    return means(tokens, cluster, rows);
+    return means_of(tokens, cluster, rows);
   }
 };
 

@@ -15,10 +15,14 @@ struct Method {
   std::unique_ptr<TokenCompressor> (*make)();
 };
 
+// `auto` is what measured best (docs/benchmarks.md), for both of the project's pairs and at every share.
 constexpr std::array kMethods = {
-    Method{"none", make_keep_none},    Method{"grid", make_keep_grid},    Method{"random", make_keep_random},
-    Method{"merge", make_merge},       Method{"divprune", make_divprune}, Method{"temporal", make_temporal},
-    Method{"coverage", make_coverage}, Method{"dpp", make_dpp},           Method{"cluster", make_cluster},
+    Method{"auto", make_salience},       Method{"none", make_keep_none},
+    Method{"grid", make_keep_grid},      Method{"random", make_keep_random},
+    Method{"downscale", make_downscale}, Method{"merge", make_merge},
+    Method{"divprune", make_divprune},   Method{"temporal", make_temporal},
+    Method{"coverage", make_coverage},   Method{"dpp", make_dpp},
+    Method{"cluster", make_cluster},     Method{"salience", make_salience},
 };
 
 constexpr auto kNames = [] {
@@ -59,7 +63,9 @@ int KeepAmount::rows_of(int available) const {
 Result<TokenSet> TokenCompressor::compress(const TokenSet &tokens, const KeepRequest &request) const {
   if (auto status = check(tokens, request); !status.ok()) return status;
   if (tokens.count() == 0) return tokens;
-  return reduce(tokens, request, request.amount.rows_of(tokens.count()));
+  auto kept = reduce(tokens, request, request.amount.rows_of(tokens.count()));
+  if (kept.count() < tokens.count()) kept.method = name();
+  return kept;
 }
 
 std::span<const std::string_view> compressor_names() { return kNames; }

@@ -50,7 +50,7 @@ class TokenCompressor {
   virtual TokenSet reduce(const TokenSet &tokens, const KeepRequest &request, int rows) const = 0;
 };
 
-// none, grid, random, merge, divprune, temporal, coverage, dpp, cluster.
+// auto, none, grid, random, downscale, merge, divprune, temporal, coverage, dpp, cluster, salience.
 std::span<const std::string_view> compressor_names();
 
 // invalid_argument, with the list of known names, for any other name.

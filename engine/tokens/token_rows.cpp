@@ -8,6 +8,8 @@
 namespace saccade {
 namespace {
 
+constexpr float kLeastImportance = 0.01F;  // of a row that is taken all the same
+
 std::tuple<float, long, float> reading_key(const TokenPosition &p) { return {p.t, std::lround(p.y), p.x}; }
 
 }  // namespace
@@ -39,6 +41,14 @@ RowMatrix unit_rows_of(const TokenSet &tokens, const std::vector<int> &chosen) {
 float importance_of(const TokenSet &tokens, const PatchMap &keep, int i) {
   return keep.empty() ? 1.0F
                       : static_cast<float>(keep[static_cast<std::size_t>(patch_of(tokens, i))]) / 255.0F;
+}
+
+void scale_by_importance(RowMatrix &rows, const TokenSet &tokens, const PatchMap &keep,
+                         const std::vector<int> &chosen) {
+  for (Eigen::Index i = 0; i < rows.rows(); ++i) {
+    rows.row(i) *=
+        std::max(importance_of(tokens, keep, chosen[static_cast<std::size_t>(i)]), kLeastImportance);
+  }
 }
 
 int patch_of(const TokenSet &tokens, int i) {
@@ -78,6 +88,29 @@ TokenSet select_rows(const TokenSet &tokens, std::vector<int> chosen) {
     out.values.insert(out.values.end(), row.begin(), row.end());
     out.positions.push_back(tokens.positions[static_cast<std::size_t>(i)]);
     out.weights.push_back(tokens.weights[static_cast<std::size_t>(i)]);
+  }
+  sort_reading_order(out);
+  return out;
+}
+
+TokenSet means_of(const TokenSet &tokens, const std::vector<int> &groups, int count) {
+  TokenSet out = tokens;
+  const auto d = static_cast<std::size_t>(tokens.dimension);
+  const auto k = static_cast<std::size_t>(count);
+  out.values.assign(k * d, 0);
+  out.positions.assign(k, {});
+  out.weights.assign(k, 0);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const auto c = static_cast<std::size_t>(groups[i]);
+    out.weights[c] += tokens.weights[i];
+    const float share = out.weights[c] > 0 ? tokens.weights[i] / out.weights[c] : 1;
+    for (std::size_t j = 0; j < d; ++j)
+      out.values[c * d + j] += share * (tokens.values[i * d + j] - out.values[c * d + j]);
+    auto &to = out.positions[c];
+    const auto &from = tokens.positions[i];
+    to.t += share * (from.t - to.t);
+    to.y += share * (from.y - to.y);
+    to.x += share * (from.x - to.x);
   }
   sort_reading_order(out);
   return out;

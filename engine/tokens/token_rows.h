@@ -21,6 +21,9 @@ RowMatrix unit_rows_of(const TokenSet &tokens, const std::vector<int> &chosen); 
 
 // What the keep map says about row i, in [0, 1]; 1 without a map.
 float importance_of(const TokenSet &tokens, const PatchMap &keep, int i);
+// Row i of `rows` by the importance of token chosen[i], which is taken for a little more than nothing at 0.
+void scale_by_importance(RowMatrix &rows, const TokenSet &tokens, const PatchMap &keep,
+                         const std::vector<int> &chosen);
 
 // Index of the patch that row i lies in, row by row over tokens.grid; 0 for an empty grid.
 int patch_of(const TokenSet &tokens, int i);
@@ -31,6 +34,10 @@ std::vector<int> candidates(const TokenSet &tokens, const KeepRequest &request, 
 
 // The chosen rows (any order, no doubles), in reading order.
 TokenSet select_rows(const TokenSet &tokens, std::vector<int> chosen);
+
+// Weighted means of the rows of each group, in reading order. groups[i], of row i, in [0, count); none is
+// empty.
+TokenSet means_of(const TokenSet &tokens, const std::vector<int> &groups, int count);
 
 // Sorts rows into reading order: t, then y rounded to its patch row, then x.
 void sort_reading_order(TokenSet &tokens);

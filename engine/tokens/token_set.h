@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/patch_grid.h"
@@ -29,9 +30,10 @@ struct TokenSet {
   std::vector<float> weights;            // n
   PatchGrid grid;                        // the encoder's grid, before compression
   int seen = 0;                          // encoder tokens before compression
-  StreamTime pts{};                      // of the frame that was encoded
-  Duration encode_time{};                // that the encoder spent on it; zero when it was used again
-  double encoded = 1;                    // share of the picture's patches that it encoded for it; likewise
+  std::string_view method;  // by which some were left out, a TokenCompressor's; empty = none were
+  StreamTime pts{};         // of the frame that was encoded
+  Duration encode_time{};   // that the encoder spent on it; zero when it was used again
+  double encoded = 1;       // share of the picture's patches that it encoded for it; likewise
 
   int count() const { return static_cast<int>(positions.size()); }
   std::span<const float> row(int i) const {

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <stop_token>
-#include <string_view>
 #include <utility>
 
 #include "base/frame.h"
@@ -36,7 +35,6 @@ class TokenStage {
 
   // From the next encode on.
   void compress_with(std::unique_ptr<TokenCompressor> compressor) { compressor_ = std::move(compressor); }
-  std::string_view method() const { return compressor_->name(); }
 
   // Encodes `rgb` (exactly input() in size) and keeps `amount` of its tokens. A failed or cancelled
   // encode leaves what reusable() returns as it was.

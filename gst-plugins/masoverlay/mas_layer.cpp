@@ -106,8 +106,9 @@ std::string scores(const MasReport &report, const TokenSet *tokens) {
                 report.mas_video, report.mas_audio, report.refresh_count(), report.grid.count(),
                 to_string(report.route));
   std::string line = text;
-  if (tokens)
-    line += " · " + std::to_string(tokens->count()) + " of " + std::to_string(tokens->seen) + " tokens kept";
+  if (!tokens) return line;
+  line += " · " + std::to_string(tokens->count()) + " of " + std::to_string(tokens->seen) + " tokens kept";
+  if (!tokens->method.empty()) line += " by " + std::string(tokens->method);
   return line;
 }
 

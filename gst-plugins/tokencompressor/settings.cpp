@@ -31,15 +31,18 @@ constexpr gint as_int(Enum value) {
 GType method_type() {
   using enum CompressionMethod;
   static const GEnumValue values[] = {
+      {as_int(automatic), "What measured best: salience", "auto"},
       {as_int(none), "Every token stays", "none"},
       {as_int(grid), "Tokens at even distances (control)", "grid"},
       {as_int(random), "Tokens drawn at random, the same in every run (control)", "random"},
+      {as_int(downscale), "Means over even parts, as of a smaller picture (control)", "downscale"},
       {as_int(merge), "Similar tokens become their weighted mean (ToMe, FOLDER)", "merge"},
       {as_int(divprune), "The most diverse tokens (DivPrune)", "divprune"},
       {as_int(temporal), "Only tokens of places that changed (DTD)", "temporal"},
       {as_int(coverage), "Tokens that together stand best for all (facility location)", "coverage"},
       {as_int(dpp), "Important tokens unlike each other (CDPruner)", "dpp"},
       {as_int(cluster), "Neighbours that look alike become their weighted mean (k-means)", "cluster"},
+      {as_int(salience), "Tokens that stand out and differ in what they show or where", "salience"},
       {0, nullptr, nullptr},
   };
   static const GType type = g_enum_register_static("GstTokenCompressorMethod", values);

@@ -15,11 +15,24 @@
 namespace saccade::gst {
 
 // In the order of compressor_names(), whose names are the nicks.
-enum class CompressionMethod { none, grid, random, merge, divprune, temporal, coverage, dpp, cluster };
+enum class CompressionMethod {
+  automatic,
+  none,
+  grid,
+  random,
+  downscale,
+  merge,
+  divprune,
+  temporal,
+  coverage,
+  dpp,
+  cluster,
+  salience,
+};
 enum class LeakyChoice { automatic, none, upstream, downstream };
 
 struct TokenCompressorSettings {
-  static constexpr CompressionMethod kDefaultMethod = CompressionMethod::none;
+  static constexpr CompressionMethod kDefaultMethod = CompressionMethod::automatic;
   static constexpr int kDefaultThreads = 0;
   static constexpr LeakyChoice kDefaultLeaky = LeakyChoice::automatic;
   static constexpr guint kDefaultMaxQueue = 1;  // live, a picture then is at most one encode old

@@ -55,6 +55,7 @@ struct TokenCompressorPrivate {
 
   // The worker's, while it runs; before start and after stop those of the state change.
   std::unique_ptr<TokenStage> stage;
+  std::string_view method;  // the stage's
   RgbScaler scaler;
   GstSegment segment;
   bool failing = false;  // the last encode failed and the bus knows
@@ -136,7 +137,8 @@ static Result<SharedTokens> encode_picture(GstTokenCompressor *self, GstBuffer *
     amount = priv->settings.amount;
     method = priv->settings.method_name();
   }
-  if (method != priv->stage->method()) priv->stage->compress_with(make_compressor(method).value());
+  if (method != std::exchange(priv->method, method))
+    priv->stage->compress_with(make_compressor(method).value());
   const auto start = Clock::now();
   const auto [width, height] = priv->stage->input();
   const auto image = priv->scaler.scale(buffer, width, height);
@@ -363,6 +365,7 @@ static bool start(GstTokenCompressor *self) {
   auto stage = open_stage(settings);
   if (!stage.ok()) return fail_to_start(self, stage.status());
   priv->stage = std::move(stage).value();
+  priv->method = settings.method_name();
   tell_encoder(GST_ELEMENT(self), priv->stage->encoder(), settings.encoder.kind);
   priv->scaler = RgbScaler();
   gst_segment_init(&priv->segment, GST_FORMAT_UNDEFINED);

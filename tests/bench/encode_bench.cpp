@@ -1,8 +1,10 @@
 // What encoding costs: whole pictures by libmtmd and by the streaming encoder in turns, and a clip of which
-// only what changed is encoded. Prints one JSON object. saccade-eval --encoder makes tables of it.
+// only what changed is encoded. And what compression loses of a clip's tokens, as far as that shows without a
+// language model. Prints one JSON object. saccade-eval --encoder makes tables of it.
 //
 //   build/release/tests/bench/encode_bench whole TEXT.gguf MMPROJ.gguf ROUNDS
 //   build/release/tests/bench/encode_bench clip TEXT.gguf MMPROJ.gguf CLIP PICTURES_PER_SECOND
+//   build/release/tests/bench/encode_bench tokens TEXT.gguf MMPROJ.gguf CLIP SHARE
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +16,8 @@
 #include <vector>
 
 #include "sparsity/mas_gate.h"
+#include "tokens/compressor.h"
+#include "tokens/token_metrics.h"
 #include "vision/resize.h"
 #include "vision/tower/tower.h"
 #include "vision/vision_encoder.h"
@@ -185,6 +189,32 @@ void clip(const ModelFiles &files, const std::string &path, double rate) {
   print_list("libmtmd_ms", libmtmd_ms, "}\n");
 }
 
+// Means over all pictures, for each method.
+void tokens(const ModelFiles &files, const std::string &path, double share) {
+  const auto encoder = need(make_encoder(need(ModelPair::open(files))));
+  cv::VideoCapture video(path);
+  KeepRequest request;
+  request.amount.ratio = share;
+  std::map<std::string_view, TokenMetrics> sums;
+  int pictures = 0;
+  for (cv::Mat bgr; video.read(bgr); ++pictures) {
+    const auto image = resize_area(rgb_of(bgr).view(), encoder->input().width, encoder->input().height);
+    const auto all = need(encoder->encode(image.view(), {}, {}));
+    for (const auto name : compressor_names()) {
+      const auto lost =
+          need(measure_compression(*all, need(need(make_compressor(name))->compress(*all, request))));
+      sums[name].quantisation_error += lost.quantisation_error;
+      sums[name].coverage += lost.coverage;
+    }
+  }
+  if (!pictures) fail("cannot read " + path);
+  std::printf("{\"pictures\": %d", pictures);
+  for (const auto &[name, sum] : sums)
+    std::printf(", \"%s\": {\"error\": %.4f, \"coverage\": %.4f}", std::string(name).c_str(),
+                sum.quantisation_error / pictures, sum.coverage / pictures);
+  std::printf("}\n");
+}
+
 }  // namespace
 }  // namespace saccade
 
@@ -194,8 +224,12 @@ int main(int count, char **words) {
     saccade::whole({words[2], words[3], 0}, std::atoi(words[4]));
   } else if (mode == "clip" && count == 6) {
     saccade::clip({words[2], words[3], 0}, words[4], std::atof(words[5]));
+  } else if (mode == "tokens" && count == 6) {
+    saccade::tokens({words[2], words[3], 0}, words[4], std::atof(words[5]));
   } else {
-    saccade::fail("say: whole TEXT MMPROJ ROUNDS, or clip TEXT MMPROJ CLIP PICTURES_PER_SECOND");
+    saccade::fail(
+        "say: whole TEXT MMPROJ ROUNDS, clip TEXT MMPROJ CLIP PICTURES_PER_SECOND, or tokens TEXT MMPROJ "
+        "CLIP SHARE");
   }
   return 0;
 }

@@ -43,6 +43,9 @@ float sum(const std::vector<float> &values) { return std::accumulate(values.begi
 
 using Places = std::vector<int>;
 
+// Whether the method's rows and places are means.
+bool is_mean(std::string_view name) { return name == "merge" || name == "cluster" || name == "downscale"; }
+
 class EveryCompressor : public testing::TestWithParam<std::string_view> {};
 INSTANTIATE_TEST_SUITE_P(, EveryCompressor,
                          testing::ValuesIn(compressor_names().begin(), compressor_names().end()),
@@ -125,7 +128,7 @@ TEST_P(EveryCompressor, TakesWhatIsNoNumber) {
           i % 2 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
     const auto kept = compress(GetParam(), tokens, keep_count(20));
     EXPECT_EQ(kept.count(), GetParam() == "none" ? 42 : 20);
-    if (GetParam() == "merge" || GetParam() == "cluster") continue;  // whose places are means
+    if (is_mean(GetParam())) continue;
     const auto places = places_of(kept);
     EXPECT_EQ(std::set<int>(places.begin(), places.end()).size(), places.size());
   }
@@ -147,10 +150,11 @@ TEST_P(EveryCompressor, RefusesWhatDoesNotFitTogether) {
   EXPECT_FALSE(compressor(GetParam())->compress(noisy_set({2, 2}, 3), keep_ratio(1.5)).ok());
 }
 
-// Methods that choose rows (all but merge and cluster) on a request that they honour exactly.
+// Methods that choose rows on a request that they honour exactly.
 class EveryChooser : public testing::TestWithParam<std::string_view> {};
 INSTANTIATE_TEST_SUITE_P(, EveryChooser,
-                         testing::Values("grid", "random", "divprune", "temporal", "coverage", "dpp"),
+                         testing::Values("grid", "random", "divprune", "temporal", "coverage", "dpp",
+                                         "salience", "auto"),
                          [](const auto &method) { return std::string(method.param); });
 
 // If this fails, a choosing method changes tokens, and the language model reads what no encoder wrote.
@@ -184,7 +188,7 @@ TEST(MakeCompressor, NamesTheKnownOnesForAnUnknownOne) {
   EXPECT_EQ(status.kind(), StatusKind::invalid_argument);
   for (const auto name : compressor_names()) {
     EXPECT_NE(status.message().find(name), std::string::npos) << status.message();
-    EXPECT_EQ(compressor(name)->name(), name);
+    EXPECT_EQ(compressor(name)->name(), name == "auto" ? "salience" : name);
   }
 }
 
@@ -193,6 +197,30 @@ TEST(Grid, SpreadsOverBothDirections) {
   EXPECT_EQ(places_of(compress("grid", noisy_set({4, 4}, 2), keep_count(4))), (Places{5, 7, 13, 15}));
   EXPECT_EQ(places_of(compress("grid", noisy_set({1, 6}, 2), keep_count(2))), (Places{1, 4}));
   EXPECT_EQ(places_of(compress("grid", noisy_set({6, 1}, 2), keep_count(3))), (Places{1, 3, 5}));
+}
+
+// If this fails, the control is not what a smaller picture would give.
+TEST(Downscale, AveragesEvenParts) {
+  const auto found =
+      compress("downscale", token_set({2, 4}, {{1}, {3}, {5}, {5}, {1}, {3}, {7}, {7}}), keep_count(2));
+  EXPECT_EQ(found.values, (std::vector<float>{2, 6}));
+  EXPECT_EQ(found.weights, (std::vector<float>{4, 4}));
+  EXPECT_EQ(found.positions[0].y, 0.5F);
+  EXPECT_EQ(found.positions[1].x, 2.5F);
+}
+
+// If this fails, a set that was compressed before cannot be averaged any further.
+TEST(Downscale, TakesASetThatIsNoWholeGrid) {
+  const auto part = compress("grid", noisy_set({6, 7}, 3), keep_count(17));
+  EXPECT_FLOAT_EQ(sum(compress("downscale", part, keep_count(5)).weights), 17);
+}
+
+// If this fails, nobody can tell by which method the tokens of a picture were chosen.
+TEST(EveryMethod, IsNamedByWhatItLeaves) {
+  const auto tokens = noisy_set({6, 7}, 8);
+  EXPECT_EQ(compress("dpp", tokens, keep_count(9)).method, "dpp");
+  EXPECT_EQ(compress("auto", tokens, keep_count(9)).method, "salience");
+  EXPECT_EQ(compress("auto", tokens, keep_count(42)).method, "");
 }
 
 // If this fails, the same places are lost in every frame, and a small thing that stands there is never seen.
@@ -226,6 +254,26 @@ TEST(Dpp, TakesWhatIsImportantAndUnlikeTheRest) {
   request = keep_count(1);
   request.keep = {50, 50, 200, 50};
   EXPECT_EQ(places_of(compress("dpp", tokens, request)), Places{2});
+}
+
+// If this fails, people are not counted: whoever looks like another goes as redundant, and background stays.
+TEST(Salience, KeepsTwoThatLookAlikeInDifferentPlaces) {
+  const std::vector<float> wall = {9, 1, 0, 0};
+  const std::vector<float> shade = {9, 0.7F, 0.3F, 0};
+  const std::vector<float> person = {9, 0, 3, 0};
+  const std::vector<float> car = {9, 0, 0, 3};
+  const auto tokens =
+      token_set({1, 12}, {wall, person, wall, shade, wall, wall, car, wall, shade, wall, person, wall});
+  EXPECT_EQ(places_of(compress("salience", tokens, keep_count(3))), (Places{1, 6, 10}));
+  EXPECT_NE(places_of(compress("dpp", tokens, keep_count(3))), (Places{1, 6, 10}));
+}
+
+// If this fails, the gate's opinion of what matters more does not count.
+TEST(Salience, WeighsByTheGatesMap) {
+  const auto tokens = token_set({1, 4}, {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 0, 0}});
+  auto request = keep_count(1);
+  request.keep = {50, 50, 200, 50};
+  EXPECT_EQ(places_of(compress("salience", tokens, request)), Places{2});
 }
 
 // If this fails, clusters are not the means of what looks alike and lies together.

@@ -28,7 +28,7 @@ RATE = 2   # pictures a second of the clips
 STATIC = ("vtest", "one-by-one-person-detection", "car-detection")
 CARRIED = ("handheld-bag", "sam2_01_dog")
 VARIANTS = ("saccade", "saccade-whole", "saccade-libmtmd")
-METHODS = ("grid", "random", "merge", "divprune", "coverage", "dpp", "cluster")
+METHODS = ("grid", "random", "downscale", "merge", "cluster", "coverage", "dpp", "divprune", "salience")
 KEEPS = (0.25, 0.1)
 REFERENCE = {"saccade": "saccade-whole", "saccade-whole": "saccade-libmtmd"}   # whose answers are compared with whose
 
@@ -116,14 +116,18 @@ def _compressed(method, keep, role):
 
 
 def _compressors(role, out, say, jobs):
-    """What is still right when a part of each picture's tokens is kept: scenes of the test split, one picture each."""
+    """What is still right when a part of each picture's tokens is kept: scenes of the test split, one picture each. And what
+    shows of the loss without a question, over the same pictures."""
     suite = SUITES["models"]
     variants = [_compressed("none", 1, role)] + [_compressed(m, keep, role) for keep in KEEPS for m in METHODS]
     truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in suite.exact]}
     plan = Plan(suite, ("exact",), {"exact": variants}, truths, os.path.join(out, role + "-tokens"))
     plan.resume, plan.jobs, plan.say = True, jobs, say
-    return [{"name": row.name, "pair": role, "right": figures_of(row, None, "exact")["accuracy_answers"]}
-            for row in Evaluation(plan).rows("exact")]
+    files = [pair(role).model, pair(role).mmproj]
+    lost = {keep: _bench("encode_bench", "tokens", *files, str(truths["exact"][0][1].clip), str(keep)) for keep in KEEPS}
+    unlabelled = {_compressed(m, keep, role).name: lost[keep][m] for keep in KEEPS for m in METHODS}
+    return [{"name": row.name, "pair": role, "right": figures_of(row, None, "exact")["accuracy_answers"],
+             "lost": unlabelled.get(row.name)} for row in Evaluation(plan).rows("exact")]
 
 
 def run(folder, out, docs, jobs, say):
