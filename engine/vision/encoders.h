@@ -13,9 +13,9 @@ namespace saccade {
 Result<std::unique_ptr<VisionEncoder>> make_mtmd_encoder(std::shared_ptr<ModelPair> pair,
                                                          std::string fallback_reason);
 
-// On our own tower, which `plain`, the same pair's encoder through libmtmd, serves with prompts and tiles.
-// unsupported: see tower::read_tower().
-Result<std::unique_ptr<VisionEncoder>> make_streaming_encoder(std::shared_ptr<ModelPair> pair,
+// On our own tower, which `plain`, the same pair's encoder through libmtmd, serves with prompts and tiles. It
+// also keeps the pair. unsupported: see tower::read_tower().
+Result<std::unique_ptr<VisionEncoder>> make_streaming_encoder(const ModelPair &pair,
                                                               std::unique_ptr<VisionEncoder> plain,
                                                               const EncoderOptions &options);
 

@@ -38,8 +38,8 @@ using MtmdContextHandle = std::unique_ptr<mtmd_context, MtmdContextDeleter>;
 using MtmdBitmapHandle = std::unique_ptr<mtmd_bitmap, MtmdBitmapDeleter>;
 using MtmdChunksHandle = std::unique_ptr<mtmd_input_chunks, MtmdChunksDeleter>;
 
-// Whose turn it is to encode. A stop ends the wait as well as the encode: another camera's picture may take
-// seconds on a large model.
+// Whose turn it is to encode with libmtmd. A stop ends the wait as well as the encode: another camera's
+// picture may take seconds on a large model.
 class EncodeTurn {
  public:
   // Gives the turn back at its end.
@@ -83,7 +83,7 @@ class EncodeTurn {
 };
 
 namespace tower {
-class Tower;
+class EncodeQueue;
 }
 
 struct ModelPair::Impl {
@@ -92,8 +92,8 @@ struct ModelPair::Impl {
   LlamaModelHandle text;
   EncodeTurn turn;
   MtmdContextHandle vision;  // encodes one picture at a time
-  std::mutex towers_mutex;
-  std::array<std::weak_ptr<tower::Tower>, 2> towers;  // the streaming encoder's, by precision
+  std::mutex queues_mutex;
+  std::array<std::weak_ptr<tower::EncodeQueue>, 2> queues;  // the streaming encoder's, by precision
 };
 
 }  // namespace saccade

@@ -59,7 +59,7 @@ Result<std::unique_ptr<VisionEncoder>> make_encoder(std::shared_ptr<ModelPair> p
     return make_mtmd_encoder(std::move(pair), "ggml has a GPU");
   auto plain = make_mtmd_encoder(pair, {});
   if (!plain.ok()) return plain;
-  auto streaming = make_streaming_encoder(pair, std::move(plain).value(), options);
+  auto streaming = make_streaming_encoder(*pair, std::move(plain).value(), options);
   if (streaming.ok() || streaming.status().kind() != StatusKind::unsupported) return streaming;
   return make_mtmd_encoder(std::move(pair), streaming.status().message());
 }

@@ -6,7 +6,7 @@
 
 #include "vision/encoders.h"
 #include "vision/llama_handles.h"
-#include "vision/tower/tower.h"
+#include "vision/tower/encode_queue.h"
 
 namespace saccade {
 namespace {
@@ -34,23 +34,23 @@ const char *name_of(tower::Precision precision) {
 }
 
 // One per pair and precision, for as long as an encoder uses it.
-Result<std::shared_ptr<tower::Tower>> tower_of(const ModelPair &pair, tower::Precision precision) {
+Result<std::shared_ptr<tower::EncodeQueue>> queue_of(const ModelPair &pair, tower::Precision precision) {
   auto &impl = pair.impl();
-  const std::lock_guard lock(impl.towers_mutex);
-  auto &known = impl.towers[static_cast<std::size_t>(precision)];
-  if (auto tower = known.lock()) return tower;
+  const std::lock_guard lock(impl.queues_mutex);
+  auto &known = impl.queues[static_cast<std::size_t>(precision)];
+  if (auto queue = known.lock()) return queue;
   auto weights = tower::read_tower(pair.files().mmproj, precision);
   if (!weights.ok()) return weights.status();
-  auto tower = std::make_shared<tower::Tower>(std::move(weights).value(), pair.threads());
-  known = tower;
-  return tower;
+  auto queue = std::make_shared<tower::EncodeQueue>(std::move(weights).value(), pair.threads());
+  known = queue;
+  return queue;
 }
 
 class StreamingEncoder final : public VisionEncoder {
  public:
-  StreamingEncoder(std::shared_ptr<ModelPair> pair, std::unique_ptr<VisionEncoder> plain,
-                   std::shared_ptr<tower::Tower> tower, const EncoderOptions &options)
-      : pair_(std::move(pair)), plain_(std::move(plain)), tower_(std::move(tower)), options_(options) {}
+  StreamingEncoder(std::unique_ptr<VisionEncoder> plain, std::shared_ptr<tower::EncodeQueue> queue,
+                   const EncoderOptions &options)
+      : plain_(std::move(plain)), queue_(std::move(queue)), options_(options) {}
 
   EncoderInput input() const override { return plain_->input(); }
   PatchGrid grid() const override { return plain_->grid(); }
@@ -61,33 +61,31 @@ class StreamingEncoder final : public VisionEncoder {
   }
 
   std::string description() const override {
-    return std::string("streaming encoder, ") + name_of(tower_->weights().precision) +
-           " (oneDNN: " + tower_->kernels() + ")";
+    return std::string("streaming encoder, ") + name_of(queue_->weights().precision) +
+           " (oneDNN: " + queue_->kernels() + ")";
   }
 
   std::string fallback_reason() const override {
     const bool asked = options_.kind == EncoderKind::int8;
-    return asked && tower_->weights().precision == tower::Precision::fp32
+    return asked && queue_->weights().precision == tower::Precision::fp32
                ? "this processor has no int8 products of 32 bits (AVX-512 VNNI); fp32 is used"
                : "";
   }
 
   Result<SharedTokens> encode(const Frame &rgb, const PatchMap &refresh, std::stop_token stop) override {
     if (auto status = check_input(rgb, input()); !status.ok()) return status;
-    const auto turn = pair_->impl().turn.take(stop);
-    if (!turn) return Status{StatusKind::cancelled, "encoding was stopped"};
-    const auto start = Clock::now();
-    if (!memory_) memory_ = std::make_unique<tower::TowerMemory>(tower_->weights());
+    if (!memory_) memory_ = std::make_unique<tower::TowerMemory>(queue_->weights());
     auto patches = with_surroundings(refresh);
     if (is_due(rgb.pts, share_of(patches))) patches.clear();
     const auto share = memory_->is_whole() ? share_of(patches) : 1;
-    if (auto status = tower_->encode(rgb, patches, *memory_, stop); !status.ok()) return status;
+    Duration spent{};
+    if (auto status = queue_->encode(rgb, patches, *memory_, stop, &spent); !status.ok()) return status;
     refreshed_ += share;
     if (share == 1) {
       refreshed_ = 0;
       whole_at_ = rgb.pts;
     }
-    return tokens_of(memory_->tokens(), dimension(), grid(), rgb.pts, Clock::now() - start, share);
+    return tokens_of(memory_->tokens(), dimension(), grid(), rgb.pts, spent, share);
   }
 
   EncodedImage overview(SharedTokens tokens) const override { return plain_->overview(std::move(tokens)); }
@@ -96,7 +94,7 @@ class StreamingEncoder final : public VisionEncoder {
   }
 
  private:
-  const tower::TowerShape &shape() const { return tower_->weights().shape; }
+  const tower::TowerShape &shape() const { return queue_->weights().shape; }
 
   // A whole encode, when the next would be one of `share` of the picture.
   bool is_due(StreamTime now, double share) const {
@@ -132,9 +130,8 @@ class StreamingEncoder final : public VisionEncoder {
     return patches.empty() ? 1 : static_cast<double>(count) / static_cast<double>(patches.size());
   }
 
-  std::shared_ptr<ModelPair> pair_;
-  std::unique_ptr<VisionEncoder> plain_;
-  std::shared_ptr<tower::Tower> tower_;
+  std::unique_ptr<VisionEncoder> plain_;  // lays the tokens out, and keeps the pair
+  std::shared_ptr<tower::EncodeQueue> queue_;
   std::unique_ptr<tower::TowerMemory> memory_;  // made when it is needed: megabytes
   EncoderOptions options_;
   StreamTime whole_at_{};
@@ -143,19 +140,19 @@ class StreamingEncoder final : public VisionEncoder {
 
 }  // namespace
 
-Result<std::unique_ptr<VisionEncoder>> make_streaming_encoder(std::shared_ptr<ModelPair> pair,
+Result<std::unique_ptr<VisionEncoder>> make_streaming_encoder(const ModelPair &pair,
                                                               std::unique_ptr<VisionEncoder> plain,
                                                               const EncoderOptions &options) {
-  auto tower = tower_of(*pair, precision_for(options.kind));
-  if (!tower.ok()) return tower.status();
-  const auto &weights = tower.value()->weights();
+  auto queue = queue_of(pair, precision_for(options.kind));
+  if (!queue.ok()) return queue.status();
+  const auto &weights = queue.value()->weights();
   const auto side = weights.shape.tokens_side();
   if (plain->input().width != weights.shape.image || plain->grid() != PatchGrid{side, side} ||
       plain->dimension() != weights.token_width())
     return Status{StatusKind::unsupported,
                   "libmtmd lays out this projector's tokens in another way than its file says"};
-  return std::unique_ptr<VisionEncoder>(std::make_unique<StreamingEncoder>(
-      std::move(pair), std::move(plain), std::move(tower).value(), options));
+  return std::unique_ptr<VisionEncoder>(
+      std::make_unique<StreamingEncoder>(std::move(plain), std::move(queue).value(), options));
 }
 
 }  // namespace saccade

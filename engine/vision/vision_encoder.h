@@ -54,7 +54,7 @@ struct EncoderOptions {
 };
 
 // Encodes pictures with one model pair. encode() blocks and may be called from one thread at a time;
-// the other const functions from any. Several encoders of one pair take turns.
+// the other const functions from any.
 class VisionEncoder {
  public:
   virtual ~VisionEncoder() = default;
@@ -86,7 +86,7 @@ class VisionEncoder {
 };
 
 // Every family that libmtmd knows. Fails when the pair's layout cannot be read. Encoders of one pair share
-// their weights and take turns.
+// their weights; streaming ones encode what changed in several cameras' pictures together, others take turns.
 Result<std::unique_ptr<VisionEncoder>> make_encoder(std::shared_ptr<ModelPair> pair,
                                                     const EncoderOptions &options = {});
 

@@ -4,6 +4,7 @@
 //
 //   build/release/tests/bench/encode_bench whole TEXT.gguf MMPROJ.gguf ROUNDS
 //   build/release/tests/bench/encode_bench clip TEXT.gguf MMPROJ.gguf CLIP PICTURES_PER_SECOND
+//   build/release/tests/bench/encode_bench cameras TEXT.gguf MMPROJ.gguf ROUNDS
 //   build/release/tests/bench/encode_bench tokens TEXT.gguf MMPROJ.gguf CLIP SHARE
 #include <algorithm>
 #include <cstdio>
@@ -189,6 +190,48 @@ void clip(const ModelFiles &files, const std::string &path, double rate) {
   print_list("libmtmd_ms", libmtmd_ms, "}\n");
 }
 
+// Pictures of several cameras of which some patches changed, by int8: together, and one after the other.
+void cameras(const ModelFiles &files, int rounds) {
+  const auto weights = need(tower::read_tower(files.mmproj, tower::Precision::int8));
+  tower::Tower tower(weights, need(ModelPair::open(files))->threads());
+  const auto image = picture({weights->shape.image, weights->shape.image});
+  const PatchMap all;
+  constexpr std::size_t kMost = 8;
+  std::vector<tower::TowerMemory> memories(kMost, tower::TowerMemory(*weights));
+  const auto encode = [&](std::size_t first, std::size_t count, const PatchMap &refresh) {
+    std::vector<tower::EncodeJob> jobs;
+    std::vector<tower::EncodeJob *> batch;
+    jobs.reserve(count);  // they are pointed to
+    for (std::size_t c = first; c < first + count; ++c) {
+      jobs.push_back({image.view(), refresh, memories[c], {}, {}});
+      batch.push_back(&jobs.back());
+    }
+    tower.encode(batch);
+  };
+  for (std::size_t c = 0; c < kMost; ++c) encode(c, 1, all);
+
+  const char *separator = "[";
+  for (const int changed : {8, 32, 128}) {
+    PatchMap refresh(static_cast<std::size_t>(weights->shape.patches()));
+    for (int p = 0; p < changed; ++p)
+      refresh[static_cast<std::size_t>(p) * refresh.size() / static_cast<std::size_t>(changed)] = 255;
+    for (const std::size_t count : {std::size_t{2}, std::size_t{4}, kMost}) {
+      std::vector<double> together, in_turn;
+      for (int round = 0; round < rounds; ++round) {
+        together.push_back(milliseconds_of([&] { encode(0, count, refresh); }));
+        in_turn.push_back(milliseconds_of([&] {
+          for (std::size_t c = 0; c < count; ++c) encode(c, 1, refresh);
+        }));
+      }
+      std::printf("%s{\"cameras\": %zu, \"patches\": %d, ", separator, count, changed);
+      separator = ", ";
+      print_list("together_ms", together);
+      print_list("in_turn_ms", in_turn, "}");
+    }
+  }
+  std::printf("]\n");
+}
+
 // Means over all pictures, for each method.
 void tokens(const ModelFiles &files, const std::string &path, double share) {
   const auto encoder = need(make_encoder(need(ModelPair::open(files))));
@@ -224,6 +267,8 @@ int main(int count, char **words) {
     saccade::whole({words[2], words[3], 0}, std::atoi(words[4]));
   } else if (mode == "clip" && count == 6) {
     saccade::clip({words[2], words[3], 0}, words[4], std::atof(words[5]));
+  } else if (mode == "cameras" && count == 5) {
+    saccade::cameras({words[2], words[3], 0}, std::atoi(words[4]));
   } else if (mode == "tokens" && count == 6) {
     saccade::tokens({words[2], words[3], 0}, words[4], std::atof(words[5]));
   } else {

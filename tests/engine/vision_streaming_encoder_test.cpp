@@ -1,6 +1,8 @@
 // The streaming encoder against libmtmd, and against itself.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <random>
@@ -9,7 +11,7 @@
 
 #include "street_pictures.h"
 #include "tokens_likeness.h"
-#include "vision/tower/tower.h"
+#include "vision/tower/encode_queue.h"
 #include "vision/vision_encoder.h"
 
 namespace saccade {
@@ -190,6 +192,87 @@ TEST_F(StreamingEncoder, CamerasShareWeightsAndNothingElse) {
       }
     });
   }
+}
+
+// If it fails, pictures that share a product are not what they are by themselves, or one that is stopped
+// takes another with it.
+TEST_F(StreamingEncoder, TogetherIsAsAlone) {
+  struct Camera {
+    Image image;
+    PatchMap map;
+    tower::TowerMemory memory, other_memory;
+  };
+  constexpr std::size_t kStopped = 1;
+  for (const auto precision : {tower::Precision::fp32, tower::Precision::int8}) {
+    const auto weights = tower::read_tower(pair_->files().mmproj, precision);
+    ASSERT_TRUE(weights.ok()) << weights.status().message();
+    const auto &shape = weights.value()->shape;
+    tower::Tower tower(weights.value(), 2);
+    std::vector<Camera> cameras;
+    for (const int changed : {20, 30, 1, 0, shape.patches()}) {
+      const auto seed = static_cast<unsigned>(cameras.size());
+      Camera camera{noisy_street(shape.image, shape.image, seed),
+                    {},
+                    tower::TowerMemory(*weights.value()),
+                    tower::TowerMemory(*weights.value())};
+      camera.map.resize(static_cast<std::size_t>(shape.patches()));
+      std::fill_n(camera.map.begin() + (shape.patches() - changed) / 2, changed, 255);
+      const auto before = noisy_street(shape.image, shape.image, 99);
+      for (auto *memory : {&camera.memory, &camera.other_memory})
+        ASSERT_TRUE(tower.encode(before.view(), {}, *memory, {}).ok());
+      cameras.push_back(std::move(camera));
+    }
+
+    std::stop_source stop;
+    stop.request_stop();
+    std::vector<tower::EncodeJob> jobs;
+    std::vector<tower::EncodeJob *> batch;
+    jobs.reserve(cameras.size());  // they are pointed to
+    for (auto &camera : cameras) {
+      const auto token = jobs.size() == kStopped ? stop.get_token() : std::stop_token();
+      jobs.push_back({camera.image.view(), camera.map, camera.memory, token, {}});
+      batch.push_back(&jobs.back());
+    }
+    tower.encode(batch);
+    for (std::size_t i = 0; i < cameras.size(); ++i) {
+      auto &[image, map, memory, alone] = cameras[i];
+      const auto status = jobs[i].done.get_future().get();
+      ASSERT_TRUE(tower.encode(image.view(), map, alone, {}).ok());
+      if (i == kStopped) {
+        EXPECT_EQ(status.kind(), StatusKind::cancelled);
+        EXPECT_FALSE(memory.is_whole());
+      } else {
+        EXPECT_TRUE(std::ranges::equal(memory.tokens(), alone.tokens())) << "camera " << i;
+      }
+    }
+  }
+}
+
+// If it fails, a camera whose pipeline stops waits for another camera's picture, or that one is lost.
+TEST_F(StreamingEncoder, AWaitingPictureCanBeStopped) {
+  const auto weights = tower::read_tower(pair_->files().mmproj, tower::Precision::fp32);
+  ASSERT_TRUE(weights.ok()) << weights.status().message();
+  const auto side = weights.value()->shape.image;
+  const auto image = noisy_street(side, side, 1);
+  tower::EncodeQueue queue(weights.value(), 1);
+  constexpr int kCameras = 6;
+  std::vector<tower::TowerMemory> memories(kCameras, tower::TowerMemory(*weights.value()));
+  std::atomic<int> encoded = 0;
+  std::atomic<int> stopped = 0;
+  {
+    std::vector<std::jthread> cameras;
+    cameras.reserve(memories.size());
+    for (auto &memory : memories)
+      cameras.emplace_back([&](const std::stop_token &stop) {
+        while (true) {
+          const auto status = queue.encode(image.view(), {}, memory, stop, nullptr);
+          ++(status.ok() ? encoded : stopped);
+          if (!status.ok()) return;
+        }
+      });
+    while (encoded < 2 * kCameras) std::this_thread::yield();
+  }
+  EXPECT_EQ(stopped, kCameras);
 }
 
 // If it fails, sharing rows among threads changes what is computed.

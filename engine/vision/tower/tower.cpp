@@ -65,24 +65,49 @@ struct Tower::Worker {
   TowerCosts costs;
 };
 
-// One encode: what goes through the layers.
+// What goes through the layers together: rows of one or more pictures, each in its lane, one after the other.
 struct Tower::Pass {
-  const Frame &rgb;
-  TowerMemory &memory;
-  std::vector<int> positions;  // that are encoded: patches, and the class token after them
-  std::vector<float> stream;   // positions x width, the residual stream
+  struct Lane {
+    EncodeJob *job;  // null once it was stopped
+    int patches;
+  };
+
+  std::vector<Lane> lanes;
+  std::vector<Spot> spots;     // of the rows: patches, and each picture's class token after them
+  std::vector<float> stream;   // spots x width, the residual stream
   std::vector<float> queries;  // likewise, of the layer that comes next
 
   std::span<float> row(std::vector<float> &of, int index) const {
-    const auto width = of.size() / positions.size();
+    const auto width = of.size() / spots.size();
     return {&of[static_cast<std::size_t>(index) * width], width};
+  }
+  const Spot &spot(int index) const { return spots[static_cast<std::size_t>(index)]; }
+  EncodeJob &job(int lane) const { return *lanes[static_cast<std::size_t>(lane)].job; }
+  TowerMemory &memory_of(int index) const { return job(spot(index).lane).memory; }
+
+  // Rows from `first` on that lie in the same lane, at most `most`.
+  int run_of(int first, int most) const {
+    int length = 1;
+    while (length < most && spot(first + length).lane == spot(first).lane) ++length;
+    return length;
+  }
+
+  void take_out(int lane) {
+    const auto width = stream.size() / spots.size();
+    const auto in_lane = [lane](const Spot &spot) { return spot.lane == lane; };
+    const auto first = std::ranges::find_if(spots, in_lane);
+    const auto last = std::find_if_not(first, spots.end(), in_lane);
+    for (auto *rows : {&stream, &queries})
+      rows->erase(rows->begin() + (first - spots.begin()) * static_cast<std::ptrdiff_t>(width),
+                  rows->begin() + (last - spots.begin()) * static_cast<std::ptrdiff_t>(width));
+    spots.erase(first, last);
+    lanes[static_cast<std::size_t>(lane)].job = nullptr;
   }
 };
 
 Tower::Tower(std::shared_ptr<const TowerWeights> weights, int threads)
     : weights_(std::move(weights)),
       attention_(weights_->shape.attention(), weights_->precision),
-      values_(attention_.make_values()),
       team_(threads) {
   for (int member = 0; member < team_.size(); ++member) workers_.emplace_back(*weights_);
 }
@@ -102,8 +127,8 @@ TowerCosts Tower::costs() const {
 
 std::string Tower::kernels() const { return weights_->kernels() + ", " + attention_.kernels(); }
 
-void Tower::share_rows(const Pass &pass, const std::function<void(int, int, Worker &)> &work) {
-  const auto count = static_cast<int>(pass.positions.size());
+void Tower::share_rows(std::size_t all, const std::function<void(int, int, Worker &)> &work) {
+  const auto count = static_cast<int>(all);
   const int share = padded_rows((count + team_.size() - 1) / team_.size());
   const int block_rows = std::min(kBlockRows, share);  // few rows still occupy everybody
   team_.share((count + block_rows - 1) / block_rows, [&](int block, int member) {
@@ -117,12 +142,12 @@ void Tower::embed(Pass &pass, int first, int rows, Worker &worker) const {
   const auto &shape = weights_->shape;
   const std::span pixels(worker.row.data(), static_cast<std::size_t>(shape.patch_values()));
   for (int r = 0; r < rows; ++r) {
-    const int position = pass.positions[static_cast<std::size_t>(first + r)];
-    if (position < shape.patches()) read_patch(pass.rgb, shape, position, pixels);
+    const auto [lane, position] = pass.spot(first + r);
+    if (position < shape.patches()) read_patch(pass.job(lane).rgb, shape, position, pixels);
     worker.pixels.put(r, pixels);
   }
   weights_->embedding.run(worker.pixels, rows, worker.product, [&](int r, std::span<float> embedded) {
-    const int position = pass.positions[static_cast<std::size_t>(first + r)];
+    const int position = pass.spot(first + r).index;
     const auto row = pass.row(pass.stream, first + r);
     if (position < shape.patches()) {
       std::copy(embedded.begin(), embedded.end(), row.begin());
@@ -152,8 +177,17 @@ void Tower::offer(Pass &pass, std::size_t layer, int first, int rows, Worker &wo
   const Stopwatch watch(worker.costs.products);
   weights.queries_keys_values.run(worker.in, rows, worker.product, [&](int r, std::span<float> found) {
     std::copy_n(found.begin(), width, pass.row(pass.queries, first + r).begin());
-    pass.memory.layers_[layer].store(pass.positions[static_cast<std::size_t>(first + r)], &found[width],
-                                     &found[2 * width]);
+    pass.memory_of(first + r).layers_[layer].store(pass.spot(first + r).index, &found[width],
+                                                   &found[2 * width]);
+  });
+}
+
+void Tower::pack_values(const Pass &pass, std::size_t layer) {
+  const int heads = weights_->shape.heads;
+  team_.share(heads * static_cast<int>(pass.lanes.size()), [&](int block, int) {
+    const auto lane = static_cast<std::size_t>(block / heads);
+    if (const auto *job = pass.lanes[lane].job)
+      attention_.pack(job->memory.layers_[layer], block % heads, values_[lane]);
   });
 }
 
@@ -161,8 +195,13 @@ void Tower::attend(Pass &pass, std::size_t layer, int first, int rows, Worker &w
   const auto width = static_cast<std::size_t>(weights_->shape.width);
   {
     const Stopwatch watch(worker.costs.attention);
-    attention_.run({pass.row(pass.queries, first).data(), static_cast<std::size_t>(rows) * width}, rows,
-                   pass.memory.layers_[layer], values_, worker.attention, worker.attended.data());
+    for (int r = 0, run = 0; r < rows; r += run) {
+      run = pass.run_of(first + r, rows - r);
+      attention_.run({pass.row(pass.queries, first + r).data(), static_cast<std::size_t>(run) * width}, run,
+                     pass.memory_of(first + r).layers_[layer],
+                     values_[static_cast<std::size_t>(pass.spot(first + r).lane)], worker.attention,
+                     &worker.attended[static_cast<std::size_t>(r) * width]);
+    }
   }
   {
     const Stopwatch watch(worker.costs.rows);
@@ -192,10 +231,10 @@ void Tower::keep_features(Pass &pass, int first, int rows) const {
   const auto &shape = weights_->shape;
   const auto &norm = weights_->last;
   for (int r = 0; r < rows; ++r) {
-    const int position = pass.positions[static_cast<std::size_t>(first + r)];
+    const int position = pass.spot(first + r).index;
     if (position >= shape.patches()) continue;
     const auto row = pass.row(pass.stream, first + r);
-    auto *to = &pass.memory.features_[area(position, shape.width)];
+    auto *to = &pass.memory_of(first + r).features_[area(position, shape.width)];
     if (norm.weight.empty()) {
       std::copy(row.begin(), row.end(), to);
     } else {
@@ -237,71 +276,75 @@ void Tower::gather(const TowerMemory &memory, int token, int row, Worker &worker
 }
 
 // Those of which a patch was encoded.
-std::vector<int> Tower::tokens_of(const Pass &pass) const {
+std::vector<Tower::Spot> Tower::tokens_of(const Pass &pass) const {
   const auto &shape = weights_->shape;
-  std::vector<bool> touched(static_cast<std::size_t>(shape.tokens()));
-  for (const int position : pass.positions) {
+  std::vector<bool> touched(pass.lanes.size() * static_cast<std::size_t>(shape.tokens()));
+  for (const auto &[lane, position] : pass.spots) {
     if (position >= shape.patches()) continue;
     const int row = position / shape.side() / shape.merge;
     const int column = position % shape.side() / shape.merge;
-    touched[static_cast<std::size_t>(row * shape.tokens_side() + column)] = true;
+    touched[static_cast<std::size_t>(lane * shape.tokens() + row * shape.tokens_side() + column)] = true;
   }
-  std::vector<int> tokens;
-  for (int t = 0; t < shape.tokens(); ++t)
-    if (touched[static_cast<std::size_t>(t)]) tokens.push_back(t);
+  std::vector<Spot> tokens;
+  for (int i = 0; i < static_cast<int>(touched.size()); ++i)
+    if (touched[static_cast<std::size_t>(i)]) tokens.push_back({i / shape.tokens(), i % shape.tokens()});
   return tokens;
 }
 
-void Tower::project(Pass &pass) {
-  auto &worker = workers_.front();
-  const Stopwatch watch(worker.costs.ends);
-  const OneThread one;
-  const auto &head = weights_->head;
+void Tower::project(const Pass &pass) {
   const auto tokens = tokens_of(pass);
-  for (std::size_t first = 0; first < tokens.size(); first += kBlockRows) {
-    const auto rows = static_cast<int>(std::min<std::size_t>(kBlockRows, tokens.size() - first));
-    const auto keep = [&](int r, std::span<float> found) {
-      const int token = tokens[first + static_cast<std::size_t>(r)];
-      std::copy(found.begin(), found.end(), &pass.memory.tokens_[area(token, weights_->token_width())]);
-    };
-    for (int r = 0; r < rows; ++r)
-      gather(pass.memory, tokens[first + static_cast<std::size_t>(r)], r, worker);
-    if (!head.second) {
-      head.first.run(worker.gathered, rows, worker.product, keep);
-      continue;
-    }
-    head.first.run(worker.gathered, rows, worker.product, [&](int r, std::span<float> found) {
-      activate(Activation::gelu, found);
-      worker.projected.put(r, found);
-    });
-    head.second->run(worker.projected, rows, worker.product, keep);
-  }
+  share_rows(tokens.size(), [&](int first, int rows, Worker &worker) {
+    project(pass, std::span(tokens).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows)),
+            worker);
+  });
 }
 
-Status Tower::encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory,
-                     const std::stop_token &stop) {
-  const auto &shape = weights_->shape;
-  Pass pass{rgb, memory, {}, {}, {}};
-  const bool all = !memory.whole_ || refresh.size() != static_cast<std::size_t>(shape.patches());
-  for (int patch = 0; patch < shape.patches(); ++patch)
-    if (all || refresh[static_cast<std::size_t>(patch)]) pass.positions.push_back(patch);
-  if (pass.positions.empty()) return {};
-  if (shape.class_token) pass.positions.push_back(shape.patches());
-  pass.stream.resize(pass.positions.size() * static_cast<std::size_t>(shape.width));
-  pass.queries.resize(pass.stream.size());
+void Tower::project(const Pass &pass, std::span<const Spot> tokens, Worker &worker) const {
+  const Stopwatch watch(worker.costs.ends);
+  const auto &head = weights_->head;
+  const auto rows = static_cast<int>(tokens.size());
+  const auto token = [&](int r) { return tokens[static_cast<std::size_t>(r)]; };
+  const auto keep = [&](int r, std::span<float> found) {
+    auto &to = pass.job(token(r).lane).memory.tokens_;
+    std::copy(found.begin(), found.end(), &to[area(token(r).index, weights_->token_width())]);
+  };
+  for (int r = 0; r < rows; ++r) gather(pass.job(token(r).lane).memory, token(r).index, r, worker);
+  if (!head.second) {
+    head.first.run(worker.gathered, rows, worker.product, keep);
+    return;
+  }
+  head.first.run(worker.gathered, rows, worker.product, [&](int r, std::span<float> found) {
+    activate(Activation::gelu, found);
+    worker.projected.put(r, found);
+  });
+  head.second->run(worker.projected, rows, worker.product, keep);
+}
 
-  memory.whole_ = false;
-  share_rows(pass, [&](int first, int rows, Worker &worker) {
+int Tower::patches_of(const EncodeJob &job) const {
+  const int all = weights_->shape.patches();
+  if (!job.memory.whole_ || job.refresh.size() != static_cast<std::size_t>(all)) return all;
+  return all - static_cast<int>(std::ranges::count(job.refresh, 0));
+}
+
+void Tower::run_layers(Pass &pass) {
+  share_rows(pass.spots.size(), [&](int first, int rows, Worker &worker) {
     embed(pass, first, rows, worker);
     offer(pass, 0, first, rows, worker);
   });
-  for (std::size_t layer = 0; layer < weights_->layers.size(); ++layer) {
-    if (stop.stop_requested()) return {StatusKind::cancelled, "encoding was stopped"};
-    team_.share(shape.heads, [&](int head, int) { attention_.pack(memory.layers_[layer], head, values_); });
-    share_rows(pass, [&](int first, int rows, Worker &worker) {
+  const auto layers = weights_->layers.size();
+  for (std::size_t layer = 0; layer < layers; ++layer) {
+    for (std::size_t lane = 0; lane < pass.lanes.size(); ++lane) {
+      auto *job = pass.lanes[lane].job;
+      if (!job || !job->stop.stop_requested()) continue;
+      pass.take_out(static_cast<int>(lane));
+      job->done.set_value({StatusKind::cancelled, "encoding was stopped"});
+    }
+    if (pass.spots.empty()) return;
+    pack_values(pass, layer);
+    share_rows(pass.spots.size(), [&](int first, int rows, Worker &worker) {
       attend(pass, layer, first, rows, worker);
       feed_forward(pass, layer, first, rows, worker);
-      if (layer + 1 < weights_->layers.size()) {
+      if (layer + 1 < layers) {
         offer(pass, layer + 1, first, rows, worker);
       } else {
         keep_features(pass, first, rows);
@@ -309,8 +352,49 @@ Status Tower::encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &mem
     });
   }
   project(pass);
-  memory.whole_ = true;
-  return {};
+}
+
+void Tower::encode(std::span<EncodeJob *const> jobs) {
+  const auto start = Clock::now();
+  const auto &shape = weights_->shape;
+  Pass pass;
+  int patches = 0;
+  for (auto *job : jobs) {
+    const int wanted = patches_of(*job);
+    if (wanted == 0) {
+      job->done.set_value({});
+      continue;
+    }
+    const auto lane = static_cast<int>(pass.lanes.size());
+    for (int patch = 0; patch < shape.patches(); ++patch)
+      if (wanted == shape.patches() || job->refresh[static_cast<std::size_t>(patch)])
+        pass.spots.push_back({lane, patch});
+    if (shape.class_token) pass.spots.push_back({lane, shape.patches()});
+    pass.lanes.push_back({job, wanted});
+    patches += wanted;
+    job->memory.whole_ = false;
+  }
+  if (pass.lanes.empty()) return;
+  while (values_.size() < pass.lanes.size()) values_.push_back(attention_.make_values());
+  pass.stream.resize(pass.spots.size() * static_cast<std::size_t>(shape.width));
+  pass.queries.resize(pass.stream.size());
+
+  run_layers(pass);
+  const auto each = (Clock::now() - start) / patches;
+  for (const auto &[job, wanted] : pass.lanes) {
+    if (!job) continue;
+    job->spent = wanted * each;
+    job->memory.whole_ = true;
+    job->done.set_value({});
+  }
+}
+
+Status Tower::encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory,
+                     const std::stop_token &stop) {
+  EncodeJob job{rgb, refresh, memory, stop, {}};
+  EncodeJob *const only = &job;
+  encode(std::span(&only, 1));
+  return job.done.get_future().get();
 }
 
 }  // namespace saccade::tower

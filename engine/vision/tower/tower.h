@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -40,6 +41,16 @@ class TowerMemory {
   bool whole_ = false;
 };
 
+// A picture to encode, of one camera. What it refers to is used until `done` is fulfilled.
+struct EncodeJob {
+  Frame rgb;                // exactly shape.image a side, rgb8
+  const PatchMap &refresh;  // one value per patch, row by row: the marked ones are encoded; empty = all
+  TowerMemory &memory;      // of this camera; while it is not whole, all patches are encoded
+  std::stop_token stop;     // honoured within one layer: cancelled, and the memory is not whole any more
+  std::promise<Status> done;
+  Duration spent{};  // written before: this job's share of the time that the pictures took together
+};
+
 // Where the time of all encodes went, in seconds of all threads together.
 struct TowerCosts {
   double ends = 0;       // patch embedding and projection to tokens
@@ -48,7 +59,7 @@ struct TowerCosts {
   double rows = 0;       // norms and quantisation
 };
 
-// Threads and their memory for one copy of the weights. One caller at a time.
+// Threads and their memory for one copy of the weights. One caller of encode() at a time.
 class Tower {
  public:
   Tower(std::shared_ptr<const TowerWeights> weights, int threads);
@@ -56,10 +67,14 @@ class Tower {
 
   const TowerWeights &weights() const { return *weights_; }
 
-  // Encodes the marked patches (one value per patch, row by row; empty = all of them), and all while the
-  // memory is not whole. rgb: exactly shape.image a side, rgb8. A stop is honoured within one layer:
-  // cancelled, and the memory is not whole any more.
+  // Encodes pictures of several cameras together, the rows of all in each product, so that the weights are
+  // read once. No two jobs share a memory.
+  void encode(std::span<EncodeJob *const> jobs);
+  // One by itself.
   Status encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory, const std::stop_token &stop);
+
+  // How many patches of its picture a job encodes.
+  int patches_of(const EncodeJob &job) const;
 
   TowerCosts costs() const;
   std::string kernels() const;  // what oneDNN chose, for logs and for a test
@@ -67,21 +82,29 @@ class Tower {
  private:
   struct Worker;
   struct Pass;
+  // Where a row belongs: position `index` (or token, where rows are tokens) of the picture of this lane.
+  struct Spot {
+    int lane;
+    int index;
+  };
 
   void embed(Pass &pass, int first, int rows, Worker &worker) const;
   void take_normed(Pass &pass, const Norm &norm, int first, int rows, Worker &worker) const;
   void offer(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;
+  void pack_values(const Pass &pass, std::size_t layer);
   void attend(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;
   void feed_forward(Pass &pass, std::size_t layer, int first, int rows, Worker &worker) const;
   void keep_features(Pass &pass, int first, int rows) const;
   void gather(const TowerMemory &memory, int token, int row, Worker &worker) const;
-  std::vector<int> tokens_of(const Pass &pass) const;
-  void project(Pass &pass);
-  void share_rows(const Pass &pass, const std::function<void(int first, int rows, Worker &worker)> &work);
+  std::vector<Spot> tokens_of(const Pass &pass) const;
+  void project(const Pass &pass);
+  void project(const Pass &pass, std::span<const Spot> tokens, Worker &worker) const;
+  void run_layers(Pass &pass);
+  void share_rows(std::size_t count, const std::function<void(int first, int rows, Worker &worker)> &work);
 
   std::shared_ptr<const TowerWeights> weights_;
   Attention attention_;
-  Attention::PackedValues values_;  // of the layer that is being computed
+  std::vector<Attention::PackedValues> values_;  // of the layer that is being computed, by lane
   RowTeam team_;
   std::vector<Worker> workers_;
 };

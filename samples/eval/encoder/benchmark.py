@@ -141,6 +141,8 @@ def run(folder, out, docs, jobs, say):
     for item in there:
         say("encoding what changes in %s" % item.name)
         measured["clips"].append(_clip(item, shape))
+    say("encoding for several cameras")
+    measured["cameras"] = {name: _bench("encode_bench", "cameras", *of, str(ROUNDS)) for name, of in files.items()}
     measured["answers"] = [found for role in ("edge", "cloud") for found in _answers(role, out, say, jobs)]
     measured["compressors"] = [found for role in ("edge", "cloud") for found in _compressors(role, out, say, jobs)]
     say("timing attention, the compressors and the gate")

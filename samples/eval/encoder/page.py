@@ -31,6 +31,11 @@ the streaming encoder as a whole, over those of the streaming encoder; *loose* i
 were timed in turns, at every eighth kept picture (*n*). *Empty* are labelled stretches in which nothing is in the picture: libmtmd's time for all
 their pictures over ours.
 """
+CAMERAS = """### Several cameras
+
+Pictures of several cameras, in each of which so many patches changed, int8: the time of one after the other over that of all together, the rows of
+all in each product. Medians of %(rounds)d rounds in which both take turns, with the range of the rounds in brackets.
+"""
 ANSWERS = """### What partial encodes do to answers
 
 The clips and questions of the suite `full`, exact, the same gate. *Right* is over time, as if thinking took none. *Same* is the share of answers
@@ -105,6 +110,17 @@ def _clips_table(clips):
     return tables.markdown(header, rows)
 
 
+def _cameras_table(cameras):
+    counts = sorted({f["cameras"] for found in cameras.values() for f in found})
+    rows = []
+    for name, found in cameras.items():
+        for patches in sorted({f["patches"] for f in found}):
+            by = {f["cameras"]: [a / b for a, b in zip(f["in_turn_ms"], f["together_ms"])] for f in found if f["patches"] == patches}
+            rows.append(["`%s`" % name, "%d" % patches] +
+                        ["%.2f (%.2f–%.2f)" % (statistics.median(by[n]), min(by[n]), max(by[n])) for n in counts])
+    return tables.markdown(["model", "patches of each"] + ["%d cameras" % n for n in counts], rows)
+
+
 def _answers_table(answers):
     rows = [["`%s`" % a["name"], a["pair"], tables.percent(a["accuracy"]),
              "%s, as `%s`" % (tables.percent(a["same"]), a["reference"]) if a["same"] else "–"] for a in answers]
@@ -153,6 +169,6 @@ def section(measured):
     return "\n".join([
         ABOUT % facts, WHOLE % facts, _whole_table(measured["whole"]), "", PARTS, _parts_table(measured["whole"]), "",
         ATTENTION % facts, _attention_table(measured["attention"]), "",
-        CLIPS % facts, _clips_table(measured["clips"]), "", ANSWERS % facts, _answers_table(measured["answers"]), "",
+        CLIPS % facts, _clips_table(measured["clips"]), "", CAMERAS % facts, _cameras_table(measured["cameras"]), "", ANSWERS % facts, _answers_table(measured["answers"]), "",
         COMPRESSORS % facts, _compressors_table(measured["compressors"]), "", COMPRESS % facts, _compress_table(measured["compress"]), "",
         GATE % facts, _gate_table(measured["gate"]), ""])

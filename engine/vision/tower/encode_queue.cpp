@@ -1,0 +1,53 @@
+#include "vision/tower/encode_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace saccade::tower {
+
+EncodeQueue::EncodeQueue(std::shared_ptr<const TowerWeights> weights, int threads)
+    : tower_(std::move(weights), threads), worker_([this](const std::stop_token &stop) { work(stop); }) {}
+
+Status EncodeQueue::encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory,
+                           const std::stop_token &stop, Duration *spent) {
+  EncodeJob job{rgb, refresh, memory, stop, {}};
+  auto done = job.done.get_future();
+  {
+    std::unique_lock lock(mutex_);
+    waiting_.push_back(&job);
+    came_.notify_one();
+    const auto mine = [&] { return std::ranges::find(waiting_, &job); };
+    if (!taken_.wait(lock, stop, [&] { return mine() == waiting_.end(); })) {
+      waiting_.erase(mine());
+      return {StatusKind::cancelled, "encoding was stopped"};
+    }
+  }
+  auto status = done.get();
+  if (spent) *spent = job.spent;
+  return status;
+}
+
+std::vector<EncodeJob *> EncodeQueue::take() {
+  std::vector<EncodeJob *> jobs;
+  int patches = 0;
+  while (!waiting_.empty()) {
+    patches += tower_.patches_of(*waiting_.front());
+    if (!jobs.empty() && patches > weights().shape.patches()) break;
+    jobs.push_back(waiting_.front());
+    waiting_.pop_front();
+  }
+  return jobs;
+}
+
+void EncodeQueue::work(const std::stop_token &stop) {
+  std::unique_lock lock(mutex_);
+  while (came_.wait(lock, stop, [this] { return !waiting_.empty(); })) {
+    const auto jobs = take();
+    taken_.notify_all();
+    lock.unlock();
+    tower_.encode(jobs);
+    lock.lock();
+  }
+}
+
+}  // namespace saccade::tower
