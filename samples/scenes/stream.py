@@ -20,7 +20,7 @@ from sound_track import car_pass, light_beeps, random_events, track
 from timeline import events_of, questions_over, write_truth
 
 FPS, WIDTH, HEIGHT = 10, 640, 360
-SHORTEST, LONGEST = 10, 300   # seconds
+SHORTEST, LONGEST = 10, 600   # seconds
 JPEG_SETTINGS = (cv2.IMWRITE_JPEG_QUALITY, 80, cv2.IMWRITE_JPEG_OPTIMIZE, 1)
 
 

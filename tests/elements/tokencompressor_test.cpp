@@ -323,6 +323,51 @@ TEST(TokenCompressor, FollowsACapsChange) {
   EXPECT_EQ(width, 32);
 }
 
+// If this fails, what changed in a picture of the new size is put among what is left of the old one's.
+TEST(TokenCompressor, AfterACapsChangeNothingOfTheOldPictureIsUsed) {
+  Compressor c;
+  const auto grid = c.grid();
+  PatchMap one(static_cast<std::size_t>(grid.count()), 0);
+  one[40] = 255;
+  c.look_at(gated_picture(1, {}, grid));
+  gst_harness_set_src_caps_str(c.harness(), "video/x-raw,format=RGB,width=32,height=32,framerate=10/1");
+  auto smaller = gated_picture(9, one, grid);
+  gst_buffer_set_size(smaller.get(), 32 * 32 * 3);
+  const auto tokens = get_tokens(c.look_at(std::move(smaller)).get());
+  EXPECT_EQ(encode_work(c), 2);
+  EXPECT_EQ(tokens->values, get_tokens(Compressor().look_at(picture(9)).get())->values);  // grey as well
+}
+
+// If this fails, two cameras of different sizes that share the encoder see each other's pictures.
+TEST(TokenCompressor, CamerasOfDifferentSizesShareOneEncoder) {
+  struct Camera {
+    const char *caps;
+    int bytes;
+  };
+  const auto watch = [](const Camera &camera) {
+    Compressor c("", false, camera.caps);
+    std::vector<float> seen;
+    PatchMap one(static_cast<std::size_t>(c.grid().count()), 0);
+    for (int i = 1; i <= 12; ++i) {
+      std::fill(one.begin(), one.end(), 0);
+      one[static_cast<std::size_t>(10 * i)] = 255;
+      auto buffer = gated_picture(i, one, c.grid());
+      gst_buffer_set_size(buffer.get(), camera.bytes);
+      const auto tokens = get_tokens(c.look_at(std::move(buffer)).get());
+      seen.insert(seen.end(), tokens->values.begin(), tokens->values.end());
+    }
+    return seen;
+  };
+  constexpr Camera kCameras[] = {{kCaps, kBytes},
+                                 {"video/x-raw,format=GRAY8,width=32,height=24,framerate=10/1", 32 * 24}};
+  std::vector<std::vector<float>> together(2);
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < 2; ++i) threads.emplace_back([&, i] { together[i] = watch(kCameras[i]); });
+  }
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(together[i], watch(kCameras[i])) << kCameras[i].caps;
+}
+
 // If this fails, a thumbnail stream stops the pipeline.
 TEST(TokenCompressor, TakesAPictureSmallerThanAPatch) {
   Compressor c("", false, "video/x-raw,format=RGB,width=4,height=4,framerate=0/1");

@@ -19,7 +19,7 @@ from figures import OUTSIDE_MEAN, figures_of
 from gate import footage_figures
 from models import pair
 from runs import plugin_folder
-from suites import SUITES, Suite
+from suites import EVERYDAY, SUITES, TEST_SEED, ClipSpec, Suite
 
 SHAPE = "smolvlm-256m"
 ROUNDS = 10
@@ -30,6 +30,8 @@ CARRIED = ("handheld-bag", "sam2_01_dog")
 VARIANTS = ("saccade", "saccade-whole", "saccade-libmtmd")
 METHODS = ("grid", "random", "downscale", "merge", "cluster", "coverage", "dpp", "divprune", "salience")
 KEEPS = (0.25, 0.1)
+LONG = ClipSpec("street", TEST_SEED, 600)   # over which drift would show
+LONG_PART_S = 120
 REFERENCE = {"saccade": "saccade-whole", "saccade-whole": "saccade-libmtmd"}   # whose answers are compared with whose
 
 
@@ -75,8 +77,8 @@ def _clip(item, files):
             "empty_libmtmd": sum(int((b - a) * RATE) for a, b in empty) * libmtmd / sum(inside) if inside else None}
 
 
-def _same_answers(name, row, reference):
-    """Share of the answers to the same question about the same picture that are the same."""
+def _same_answers(name, row, reference, start=0.0, end=float("inf")):
+    """Share of the answers to the same question about the same picture, of this stretch, that are the same."""
     items = []
     for run in row.runs:
         theirs = reference.run_of(run.clip, run.repetition)
@@ -84,7 +86,7 @@ def _same_answers(name, row, reference):
         grades = {q.kind: q.grade for q in run.score.questions}
         for answer in run.score.answers:
             key = (answer["content"], answer["kind"])
-            if key in told and grades.get(answer["kind"]) not in OUTSIDE_MEAN:
+            if start <= key[0] < end and key in told and grades.get(answer["kind"]) not in OUTSIDE_MEAN:
                 items.append((bootstrap.block_of(run.clip, answer["content"]), float(answer["text"] == told[key]), 1))
     return bootstrap.share(name, items)
 
@@ -107,6 +109,23 @@ def _answers(role, out, say, jobs):
                       "reference": reference.name if reference else None,
                       "same": _same_answers("%s/%s/same" % (role, name), row, reference) if reference else None})
     return found
+
+
+def _drift(role, out, say, jobs):
+    """Whether the answers of partial encodes move away from those of whole ones as the minutes go by, and with every whole
+    encode after the first turned off."""
+    whole, default = CONFIGURATIONS["saccade-whole"], CONFIGURATIONS["saccade"]
+    never = dataclasses.replace(default, name="saccade-never-whole",
+                                launch=default.launch.replace(COMPRESS, COMPRESS + "whole-every=0 whole-after=0 "))
+    suite = Suite("drift", "ten minutes", exact=(LONG,), kinds=EVERYDAY)
+    variants = [dataclasses.replace(c, pair=role) for c in (whole, default, never)]
+    plan = Plan(suite, ("exact",), {"exact": variants}, {"exact": [(LONG.name, clips.rendered(LONG, say))]},
+                os.path.join(out, role + "-drift"))
+    plan.resume, plan.jobs, plan.say = True, jobs, say
+    reference, *rows = Evaluation(plan).rows("exact")
+    return [{"name": row.name, "pair": role,
+             "same": [_same_answers("%s/%s/%d" % (role, row.name, start), row, reference, start, start + LONG_PART_S)
+                      for start in range(0, LONG.seconds, LONG_PART_S)]} for row in rows]
 
 
 def _compressed(method, keep, role):
@@ -144,6 +163,7 @@ def run(folder, out, docs, jobs, say):
     say("encoding for several cameras")
     measured["cameras"] = {name: _bench("encode_bench", "cameras", *of, str(ROUNDS)) for name, of in files.items()}
     measured["answers"] = [found for role in ("edge", "cloud") for found in _answers(role, out, say, jobs)]
+    measured["drift"] = [found for role in ("edge", "cloud") for found in _drift(role, out, say, jobs)]
     measured["compressors"] = [found for role in ("edge", "cloud") for found in _compressors(role, out, say, jobs)]
     say("timing attention, the compressors and the gate")
     measured["attention"] = _bench("attention_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % REPEATED)["benchmarks"]

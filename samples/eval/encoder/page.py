@@ -42,6 +42,11 @@ The clips and questions of the suite `full`, exact, the same gate. *Right* is ov
 to the same question about the same picture that are those of the configuration named. Intervals are 95 %% bootstrap intervals over
 blocks of %(block)g s of stream.
 """
+DRIFT = """### Ten minutes
+
+A street for ten minutes, questions of every day, the same gate: the share of answers that are those of `saccade-whole` (%%), in stretches of two minutes.
+`saccade-never-whole` encodes the first picture as a whole and no other (`whole-every=0 whole-after=0`).
+"""
 COMPRESSORS = """### What compressed tokens still tell
 
 Scenes of the test split, one picture each, through real pipelines; a part of each picture's tokens is kept (%%). *Right* over all questions, and as a
@@ -127,6 +132,12 @@ def _answers_table(answers):
     return tables.markdown(["configuration", "pair", "right, %", "same, %"], rows)
 
 
+def _drift_table(drift):
+    minutes = ["minutes %d, %d" % (2 * i + 1, 2 * i + 2) for i in range(len(drift[0]["same"]))]
+    return tables.markdown(["configuration", "pair"] + minutes,
+                           [["`%s`" % d["name"], d["pair"]] + [tables.percent(s) for s in d["same"]] for d in drift])
+
+
 def _compressors_table(found):
     full = {f["pair"]: f["right"]["all"]["value"] for f in found if f["name"].startswith("none")}
     rows = [["`%s`" % f["name"], f["pair"], tables.percent(f["right"]["all"]), "%.1f" % (100 * f["right"]["all"]["value"] / full[f["pair"]]),
@@ -170,5 +181,6 @@ def section(measured):
         ABOUT % facts, WHOLE % facts, _whole_table(measured["whole"]), "", PARTS, _parts_table(measured["whole"]), "",
         ATTENTION % facts, _attention_table(measured["attention"]), "",
         CLIPS % facts, _clips_table(measured["clips"]), "", CAMERAS % facts, _cameras_table(measured["cameras"]), "", ANSWERS % facts, _answers_table(measured["answers"]), "",
+        DRIFT % facts, _drift_table(measured["drift"]), "",
         COMPRESSORS % facts, _compressors_table(measured["compressors"]), "", COMPRESS % facts, _compress_table(measured["compress"]), "",
         GATE % facts, _gate_table(measured["gate"]), ""])
