@@ -14,6 +14,13 @@ enum class PixelFormat { gray8, rgb8 };
 
 constexpr int bytes_per_pixel(PixelFormat format) { return format == PixelFormat::rgb8 ? 3 : 1; }
 
+struct PixelRect {
+  int left = 0;
+  int top = 0;
+  int width = 0;
+  int height = 0;
+};
+
 // A non-owning view of one picture. Row y starts at pixels[y * stride]; stride is in bytes and may
 // exceed width * bytes_per_pixel. Valid only as long as the memory behind it.
 struct Frame {
@@ -25,6 +32,13 @@ struct Frame {
   StreamTime pts{};
 
   const std::uint8_t *row(int y) const { return pixels.data() + static_cast<std::size_t>(y) * stride; }
+
+  // `rect` lies within the picture.
+  Frame part(const PixelRect &rect) const {
+    const auto first = static_cast<std::size_t>(rect.top) * stride +
+                       static_cast<std::size_t>(rect.left * bytes_per_pixel(format));
+    return {format, rect.width, rect.height, stride, pixels.subspan(first), pts};
+  }
 };
 
 // An owned RGB picture without padding between rows.

@@ -28,19 +28,30 @@ Status SegmentAnswerer::see(const Frame &rgb, std::stop_token stop) {
   if (options_.detail == Detail::tiles) {
     auto tiles = encoder_->encode_tiles(rgb, stop);
     if (!tiles.ok()) return tiles.status();
-    remember({std::move(tiles).value(), rgb.pts, Clock::now() - start});
+    remember({{std::move(tiles).value()}, rgb.pts, Clock::now() - start});
     return {};
   }
   auto tokens = encoder_->encode(rgb, {}, stop);
   if (!tokens.ok()) return tokens.status();
-  remember({encoder_->overview(std::move(tokens).value()), rgb.pts, Clock::now() - start});
+  remember({{encoder_->overview(std::move(tokens).value())}, rgb.pts, Clock::now() - start});
   return {};
 }
 
 void SegmentAnswerer::see(SharedTokens tokens) {
   const auto pts = tokens->pts;
   const auto encode_time = tokens->encode_time;
-  remember({encoder_->overview(std::move(tokens)), pts, encode_time});
+  remember({{encoder_->overview(std::move(tokens))}, pts, encode_time});
+}
+
+Status SegmentAnswerer::look_closer(const Frame &part, std::stop_token stop) {
+  if (window_.empty())
+    return {StatusKind::invalid_argument, "no picture was seen yet that this were a part of"};
+  const auto start = Clock::now();
+  auto tokens = encoder_->encode(part, {}, stop);
+  if (!tokens.ok()) return tokens.status();
+  window_.back().images.push_back(encoder_->overview(std::move(tokens).value()));
+  window_.back().encode_time += Clock::now() - start;
+  return {};
 }
 
 Result<Answer> SegmentAnswerer::answer(const std::string &question, std::stop_token stop,
@@ -49,8 +60,7 @@ Result<Answer> SegmentAnswerer::answer(const std::string &question, std::stop_to
     return Status{StatusKind::invalid_argument,
                   "\"" + question + "\" cannot be answered: no picture was seen yet"};
   std::vector<EncodedImage> images;
-  images.reserve(window_.size());
-  for (const auto &seen : window_) images.push_back(seen.image);
+  for (const auto &seen : window_) images.insert(images.end(), seen.images.begin(), seen.images.end());
   auto answer = session_->ask(question, images, stop, listener);
   if (!answer.ok()) return answer.status();
   answer.value().about = {window_.front().pts, window_.back().pts};

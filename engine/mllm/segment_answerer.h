@@ -5,6 +5,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/frame.h"
 #include "base/status.h"
@@ -17,6 +18,7 @@ namespace saccade {
 enum class Detail {
   overview,  // the whole picture at the encoder's size
   tiles,     // cut as the model family's own preprocessing does; what stock llama.cpp tools do
+  crop,      // overview, and after it a part of the picture at its own resolution, for what is small
 };
 
 struct SegmentAnswererOptions {
@@ -41,6 +43,9 @@ class SegmentAnswerer {
   Status see(const Frame &rgb, std::stop_token stop);
   // Takes in what an encoder of the same model has made already.
   void see(SharedTokens tokens);
+  // Encodes a part of the picture that was seen last, and takes it in as another picture after it. Exactly
+  // input() in size. invalid_argument before anything was seen; after an error the picture stays without it.
+  Status look_closer(const Frame &part, std::stop_token stop);
 
   bool has_seen() const { return !window_.empty(); }
 
@@ -51,7 +56,7 @@ class SegmentAnswerer {
 
  private:
   struct Seen {
-    EncodedImage image;
+    std::vector<EncodedImage> images;  // the picture, and the part of it that was looked at closer
     StreamTime pts{};
     Duration encode_time{};
   };

@@ -63,12 +63,8 @@ Status RgbScaler::set_caps(const GstCaps *caps) {
   return {};
 }
 
-Result<Image> RgbScaler::scale(GstBuffer *buffer, int width, int height) {
+Result<Frame> RgbScaler::convert(GstBuffer *buffer) {
   if (!converter_) return Status{StatusKind::invalid_argument, "a picture came before its caps"};
-  if (width < 1 || height < 1) {
-    return Status{StatusKind::invalid_argument,
-                  "cannot scale a picture to " + std::to_string(width) + " x " + std::to_string(height)};
-  }
   const BufferPtr wrapped(gst_buffer_new_wrapped_full(static_cast<GstMemoryFlags>(0), converted_.rgb.data(),
                                                       rgb_.size, 0, rgb_.size, nullptr, nullptr));
   {
@@ -81,7 +77,17 @@ Result<Image> RgbScaler::scale(GstBuffer *buffer, int width, int height) {
     }
     gst_video_converter_frame(converter_.get(), from.get(), to.get());
   }
-  return resize_area(converted_.view(), width, height);
+  return converted_.view();
+}
+
+Result<Image> RgbScaler::scale(GstBuffer *buffer, int width, int height) {
+  if (width < 1 || height < 1) {
+    return Status{StatusKind::invalid_argument,
+                  "cannot scale a picture to " + std::to_string(width) + " x " + std::to_string(height)};
+  }
+  const auto rgb = convert(buffer);
+  if (!rgb.ok()) return rgb.status();
+  return resize_area(rgb.value(), width, height);
 }
 
 }  // namespace saccade::gst

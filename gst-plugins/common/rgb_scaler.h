@@ -17,7 +17,11 @@ class RgbScaler {
   // Of the pictures to come. unsupported: caps that are no raw video in system memory.
   Status set_caps(const GstCaps *caps);
 
-  // invalid_argument: no caps yet, a size below 1 x 1, or a buffer that is too small for the caps.
+  // Its own size; the view is valid until the next call. invalid_argument: no caps yet, or a buffer that is
+  // too small for them.
+  Result<Frame> convert(GstBuffer *buffer);
+
+  // Likewise, and of a size below 1 x 1.
   Result<Image> scale(GstBuffer *buffer, int width, int height);
 
  private:

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "common/metas.h"
+#include "sparsity/hottest_window.h"
+#include "vision/resize.h"
 
 namespace saccade::gst {
 namespace {
@@ -18,8 +20,8 @@ EncoderInput fitted(int width, int height, int longest) {
   return {std::max(1, width * longest / edge), std::max(1, height * longest / edge)};
 }
 
-FrameIntake::FrameIntake(std::optional<EncoderInput> encoder, int offload_edge)
-    : encoder_(encoder), offload_edge_(offload_edge) {
+FrameIntake::FrameIntake(EncoderInput encoder, Detail detail, int offload_edge)
+    : encoder_(encoder), detail_(detail), offload_edge_(offload_edge) {
   gst_segment_init(&segment_, GST_FORMAT_TIME);
   gst_video_info_init(&video_);
 }
@@ -58,6 +60,24 @@ GstClockTime FrameIntake::duration_of(GstBuffer *buffer, GstClockTime pts) const
   return kUnknownSpacing;
 }
 
+// Whoever encoded the picture, a closer look at what the gate points at is this element's.
+Status FrameIntake::take_for_encoder(GstBuffer *buffer, Picture &picture) {
+  const bool closer = detail_ == Detail::crop && picture.mas;
+  if (picture.tokens && !closer) return {};
+  const auto rgb = encoder_scaler_.convert(buffer);
+  if (!rgb.ok()) return rgb.status();
+  if (!picture.tokens) {
+    const auto size = detail_ == Detail::tiles ? EncoderInput{video_.width, video_.height} : encoder_;
+    picture.encoder_picture = resize_area(rgb.value(), size.width, size.height);
+  }
+  if (!closer) return {};
+  const auto window = hottest_window(picture.mas->keep, picture.mas->grid, video_.width, video_.height,
+                                     encoder_.width, encoder_.height);
+  if (window)
+    picture.closer_picture = resize_area(rgb.value().part(*window), encoder_.width, encoder_.height);
+  return {};
+}
+
 Result<Picture> FrameIntake::take(GstBuffer *buffer, const FrameTime &time, std::optional<MasReport> mas,
                                   bool for_offload) {
   Picture picture;
@@ -65,12 +85,7 @@ Result<Picture> FrameIntake::take(GstBuffer *buffer, const FrameTime &time, std:
   picture.time = time;
   picture.mas = std::move(mas);
   picture.tokens = get_tokens(buffer);
-  if (!picture.tokens) {
-    const auto size = encoder_.value_or(EncoderInput{video_.width, video_.height});
-    auto scaled = encoder_scaler_.scale(buffer, size.width, size.height);
-    if (!scaled.ok()) return scaled.status();
-    picture.encoder_picture = std::move(scaled).value();
-  }
+  if (auto status = take_for_encoder(buffer, picture); !status.ok()) return status;
   if (for_offload) {
     const auto size = fitted(video_.width, video_.height, offload_edge_);
     auto scaled = offload_scaler_.scale(buffer, size.width, size.height);

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "common/rgb_scaler.h"
 #include "localmllm/answer_timeline.h"
+#include "mllm/segment_answerer.h"
 #include "sparsity/mas_report.h"
 #include "tokens/token_set.h"
 #include "vision/vision_encoder.h"
@@ -21,6 +22,7 @@ namespace saccade::gst {
 struct Picture {
   Image encoder_picture;  // at the encoder's size, or the frame's own for tiles; empty with tokens
   SharedTokens tokens;    // made upstream; null when this element is the encoder
+  Image closer_picture;   // what the gate points at, at the encoder's size; empty when that is nothing
   Image offload_picture;  // empty when nobody takes it
   std::optional<MasReport> mas;
   FrameTime time;
@@ -36,8 +38,8 @@ EncoderInput fitted(int width, int height, int longest);
 // Belongs to the streaming thread.
 class FrameIntake {
  public:
-  // `encoder`: the size it wants; empty = every frame's own (tiles).
-  FrameIntake(std::optional<EncoderInput> encoder, int offload_edge);
+  // encoder: what it wants.
+  FrameIntake(EncoderInput encoder, Detail detail, int offload_edge);
 
   Status set_caps(const GstCaps *caps);
   void set_segment(const GstSegment &segment);
@@ -51,8 +53,10 @@ class FrameIntake {
 
  private:
   GstClockTime duration_of(GstBuffer *buffer, GstClockTime pts) const;
+  Status take_for_encoder(GstBuffer *buffer, Picture &picture);
 
-  std::optional<EncoderInput> encoder_;
+  EncoderInput encoder_;
+  Detail detail_;
   int offload_edge_;
   GstSegment segment_;
   GstVideoInfo video_;

@@ -40,6 +40,7 @@ void LocalRun::process(Picture picture, std::stop_token stop) {
   }
   current_ = std::move(picture);
   current_->encoder_picture = {};
+  current_->closer_picture = {};
   const bool said_standing = answer_standing_question(stop);
   const bool said_asked = answer_waiting_questions(stop);
   if (!said_standing && !said_asked) pass(time);
@@ -48,12 +49,16 @@ void LocalRun::process(Picture picture, std::stop_token stop) {
 }
 
 Status LocalRun::see(const Picture &picture, std::stop_token stop) {
+  const auto pts = StreamTime(static_cast<std::int64_t>(picture.time.pts));
   if (picture.tokens) {
     answerer_->see(picture.tokens);
-    return {};
+  } else if (auto status = answerer_->see(picture.encoder_picture.view(pts), stop); !status.ok()) {
+    return status;
   }
-  const auto pts = StreamTime(static_cast<std::int64_t>(picture.time.pts));
-  if (auto status = answerer_->see(picture.encoder_picture.view(pts), stop); !status.ok()) return status;
+  if (picture.closer_picture.width > 0) {
+    if (auto status = answerer_->look_closer(picture.closer_picture.view(pts), stop); !status.ok())
+      return status;
+  }
   if (picture.encoded_here()) {
     const TextPtr stream(gst_pad_get_stream_id(pads_.sink));
     gst_pad_push_event(

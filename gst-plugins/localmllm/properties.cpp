@@ -48,6 +48,7 @@ GType detail_type() {
   static const GEnumValue values[] = {
       {number(Detail::overview), "The whole picture at the encoder's size", "overview"},
       {number(Detail::tiles), "Cut as the model family's own preprocessing does", "tiles"},
+      {number(Detail::crop), "The whole picture, then the part that masgate points at, enlarged", "crop"},
       {0, nullptr, nullptr}};
   static const GType type = g_enum_register_static("GstLocalMllmDetail", values);
   return type;

@@ -234,6 +234,34 @@ TEST(LocalMllm, RepeatsTheStandingAnswerWhenAsked) {
   EXPECT_EQ(GST_BUFFER_PTS(texts[1].get()), kFrame);
 }
 
+// If this fails, a small sign that the gate points at is not looked at closer, or time is spent on a second
+// look that has nothing to show.
+TEST(LocalMllm, LooksCloserAtWhatTheGatePointsAt) {
+  constexpr int kWidth = 640;
+  constexpr int kHeight = 360;
+  const auto tokens_seen = [](const BufferPtr &answer) {
+    gint seen = 0;
+    gst_structure_get_int(
+        gst_custom_meta_get_structure(gst_buffer_get_custom_meta(answer.get(), kAnswerMetaName)),
+        "tokens-seen", &seen);
+    return seen;
+  };
+  const auto look_at = [&](bool with_map) {
+    auto buffer = picture(1, kWidth * kHeight * 3);
+    MasReport report;
+    report.frame = 1;
+    report.grid = {6, 6};
+    if (with_map) report.keep.assign(36, 100);
+    set_mas(buffer.get(), report);
+    Mind mind("detail=crop", false, "video/x-raw,format=RGB,width=640,height=360,framerate=10/1");
+    mind.push(std::move(buffer));
+    const auto answers = mind.finish();
+    return answers.size() == 1 ? tokens_seen(answers[0]) : 0;
+  };
+  EXPECT_EQ(look_at(true), 2 * 36);
+  EXPECT_EQ(look_at(false), 36);
+}
+
 // The gate moves its reference only on this.
 TEST(LocalMllm, TellsTheGateWhatItHasEncoded) {
   Mind mind;

@@ -148,5 +148,26 @@ TEST(SegmentAnswererTest, TheWindowKeepsTheNewest) {
   EXPECT_EQ(answer.value().visual_tokens_seen, 2 * answerer.grid().count());
 }
 
+// If this fails, a closer look takes a picture's place in the window, or the question is not about it.
+TEST(SegmentAnswererTest, ACloserLookBelongsToItsPicture) {
+  SegmentAnswererOptions options;
+  options.window = 2;
+  options.detail = Detail::crop;
+  auto created = SegmentAnswerer::create(shipped_model(), options);
+  ASSERT_TRUE(created.ok()) << created.status().message();
+  auto &answerer = *created.value();
+  const auto image = plain_street(answerer.input().width, answerer.input().height, true);
+  EXPECT_EQ(answerer.look_closer(image.view(), {}).kind(), StatusKind::invalid_argument);
+  const auto seen = [&] { return answerer.answer(kQuestion, {}).value().visual_tokens_seen; };
+  const int each = answerer.grid().count();
+  ASSERT_TRUE(answerer.see(image.view(), {}).ok());
+  ASSERT_TRUE(answerer.look_closer(image.view(), {}).ok());
+  EXPECT_EQ(seen(), 2 * each);
+  ASSERT_TRUE(answerer.see(image.view(), {}).ok());
+  EXPECT_EQ(seen(), 3 * each);
+  ASSERT_TRUE(answerer.see(image.view(), {}).ok());
+  EXPECT_EQ(seen(), 2 * each);  // the closer look has left with its picture
+}
+
 }  // namespace
 }  // namespace saccade

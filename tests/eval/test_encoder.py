@@ -33,6 +33,12 @@ class Answers(unittest.TestCase):
         self.assertEqual((same["value"], same["n"]), (0.5, 2))
 
 
+    def test_only_the_answers_of_a_stretch_are_compared(self):
+        mine, theirs = row((0, "light", "red"), (1, "light", "red"), (2, "light", "red")), row((0, "light", "green"), (1, "light", "red"), (2, "light", "green"))
+        same = benchmark._same_answers("name", mine, theirs, 1, 2)   # pylint: disable=protected-access
+        self.assertEqual((same["value"], same["n"]), (1, 1))
+
+
 class Files(unittest.TestCase):
     def test_a_missing_model_is_named_with_what_makes_it(self):
         with tempfile.TemporaryDirectory() as folder, self.assertRaisesRegex(EvalError, "random_model.py"):
@@ -51,8 +57,11 @@ class Page(unittest.TestCase):
         measured = {"commit": "c0ffee", "machine": {"cpu": "a processor", "cores": 2}, "load": 0.5, "shape": "shape", "rounds": 3, "repeated": 4, "rate": 2,
                     "whole": {"shape": whole(400, 420, 190)}, "clips": [clip],
                     "answers": [{"name": "saccade", "pair": "edge", "accuracy": share, "reference": "saccade-whole", "same": share}],
-                    "compressors": [{"name": name, "pair": "edge", "right": {"all": dict(share, value=value), "by_grade": {"glance": share}}}
-                                    for name, value in (("none-100", 0.9), ("dpp-25", 0.45))],
+                    "compressors": [{"name": name, "pair": "edge", "right": {"all": dict(share, value=value), "by_grade": {"glance": share}}, "lost": lost}
+                                    for name, value, lost in (("none-100", 0.9, None), ("dpp-25", 0.45, {"error": 0.25, "coverage": 0.625}))],
+                    "closer": [{"name": "crop", "pair": "edge", "right": {"all": dict(share, value=0.625), "by_grade": {"glance": share}}}],
+                    "cameras": {"shape": [{"cameras": 2, "patches": 8, "in_turn_ms": [60, 90, 62], "together_ms": [40, 30, 40]}]},
+                    "drift": [{"name": "saccade", "pair": "edge", "same": [share, dict(share, value=0.875)]}],
                     "attention": [{"run_name": "attend/int8/1024/12/64", "aggregate_name": name, "cpu_time": 23.456, "gigaops/s": 141.0,
                                    "softmax": 0.3} for name in ("median", "stddev")],
                     "compress": [{"run_name": "dpp/%d/576" % side, "aggregate_name": name, "cpu_time": 1.25}
@@ -60,7 +69,7 @@ class Page(unittest.TestCase):
                     "gate": [{"run_name": "full_report/720/8", "aggregate_name": name, "cpu_time": 300.0, "p95_us": 400.0, "frames/s": 3300.0}
                              for name in ("median", "stddev")]}
         text = page.section(measured)
-        for fact in ("c0ffee", "21.5", "5.00", "as `saccade-whole`", "99.0", "0.40", "3300", "`dpp-25` | edge | 45.0", "50.0", "1.250", "23.46"):
+        for fact in ("c0ffee", "21.5", "5.00", "as `saccade-whole`", "99.0", "0.40", "3300", "`dpp-25` | edge | 45.0", "50.0", "1.250", "23.46", "0.25 | 62", "1.55 (1.50–3.00)", "minutes 3, 4", "`crop` | edge | 62.5", "87.5"):
             self.assertIn(fact, text)
 
 

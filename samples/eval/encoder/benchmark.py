@@ -11,7 +11,7 @@ import benchmarks
 import bootstrap
 import clips
 import machine
-from configurations import ANSWER, COMPRESS, CONFIGURATIONS, END, SOURCE, Configuration
+from configurations import ANSWER, COMPRESS, CONFIGURATIONS, END, GATE, SOURCE, Configuration
 from encoder import page
 from errors import INCOMPLETE, EvalError
 from evaluate import Evaluation, Plan
@@ -149,6 +149,18 @@ def _compressors(role, out, say, jobs):
              "lost": unlabelled.get(row.name)} for row in Evaluation(plan).rows("exact")]
 
 
+def _closer(role, out, say, jobs):
+    """What a closer look at the hottest part does to the answers of a pair that never learned to read one."""
+    suite = SUITES["models"]
+    launch = SOURCE + GATE + ANSWER + "answer-on=frame detail=%s " + END
+    variants = [Configuration(detail, "", pair=role, launch=launch % detail) for detail in ("overview", "crop")]
+    truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in suite.exact]}
+    plan = Plan(suite, ("exact",), {"exact": variants}, truths, os.path.join(out, role + "-closer"))
+    plan.resume, plan.jobs, plan.say = True, jobs, say
+    return [{"name": row.name, "pair": role, "right": figures_of(row, None, "exact")["accuracy_answers"]}
+            for row in Evaluation(plan).rows("exact")]
+
+
 def run(folder, out, docs, jobs, say):
     """-> exit status"""
     shape = _shape_files(folder)
@@ -165,6 +177,7 @@ def run(folder, out, docs, jobs, say):
     measured["answers"] = [found for role in ("edge", "cloud") for found in _answers(role, out, say, jobs)]
     measured["drift"] = [found for role in ("edge", "cloud") for found in _drift(role, out, say, jobs)]
     measured["compressors"] = [found for role in ("edge", "cloud") for found in _compressors(role, out, say, jobs)]
+    measured["closer"] = [found for role in ("edge", "cloud") for found in _closer(role, out, say, jobs)]
     say("timing attention, the compressors and the gate")
     measured["attention"] = _bench("attention_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % REPEATED)["benchmarks"]
     measured["compress"] = _bench("compress_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % REPEATED)["benchmarks"]

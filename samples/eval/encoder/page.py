@@ -53,6 +53,11 @@ Scenes of the test split, one picture each, through real pipelines; a part of ea
 share of what the pair answers rightly with all tokens; *glance* and *look* as in the suite `models`. `grid`, `random` and `downscale` are controls. Without any question: *error* is the squared
 distance of all tokens to the nearest kept one over that to their mean, *covered* the share of them with a kept one at a cosine of 0.90 or more.
 """
+CLOSER = """### A closer look
+
+The same scenes with `detail=crop`: after the whole picture comes, as another picture, the part that the gate points at. These pairs have learned that a
+second picture is a later moment, and it misleads them; a model that has learned to read a picture and its parts is another matter.
+"""
 COMPRESS = """`compress_bench`, one core, a quarter is kept, %(repeated)d repetitions, medians with their standard deviation: milliseconds for 64 tokens of 576 floats and
 for 1,024 of 1,152.
 """
@@ -146,6 +151,12 @@ def _compressors_table(found):
     return tables.markdown(["method and share", "pair", "right, %", "of full, %", "glance, %", "look, %", "error", "covered, %"], rows)
 
 
+def _closer_table(found):
+    return tables.markdown(["`detail`", "pair", "right, %", "glance, %", "look, %"],
+                           [["`%s`" % f["name"], f["pair"], tables.percent(f["right"]["all"]), tables.percent(f["right"]["by_grade"].get("glance")),
+                             tables.percent(f["right"]["by_grade"].get("look"))] for f in found])
+
+
 def _by_run(found):
     """{run: {median, stddev}} of Google Benchmark's repetitions."""
     by = {}
@@ -183,4 +194,5 @@ def section(measured):
         CLIPS % facts, _clips_table(measured["clips"]), "", CAMERAS % facts, _cameras_table(measured["cameras"]), "", ANSWERS % facts, _answers_table(measured["answers"]), "",
         DRIFT % facts, _drift_table(measured["drift"]), "",
         COMPRESSORS % facts, _compressors_table(measured["compressors"]), "", COMPRESS % facts, _compress_table(measured["compress"]), "",
+        CLOSER % facts, _closer_table(measured["closer"]), "",
         GATE % facts, _gate_table(measured["gate"]), ""])
