@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <future>
 #include <memory>
 #include <random>
 #include <thread>
@@ -227,16 +228,18 @@ TEST_F(StreamingEncoder, TogetherIsAsAlone) {
     stop.request_stop();
     std::vector<tower::EncodeJob> jobs;
     std::vector<tower::EncodeJob *> batch;
+    std::vector<std::future<Status>> done;
     jobs.reserve(cameras.size());  // they are pointed to
     for (auto &camera : cameras) {
       const auto token = jobs.size() == kStopped ? stop.get_token() : std::stop_token();
       jobs.push_back({camera.image.view(), camera.map, camera.memory, token, {}});
       batch.push_back(&jobs.back());
+      done.push_back(jobs.back().done.get_future());
     }
     tower.encode(batch);
     for (std::size_t i = 0; i < cameras.size(); ++i) {
       auto &[image, map, memory, alone] = cameras[i];
-      const auto status = jobs[i].done.get_future().get();
+      const auto status = done[i].get();
       ASSERT_TRUE(tower.encode(image.view(), map, alone, {}).ok());
       if (i == kStopped) {
         EXPECT_EQ(status.kind(), StatusKind::cancelled);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <utility>
 
 namespace saccade::tower {
 namespace {
@@ -33,6 +34,12 @@ void read_patch(const Frame &rgb, const TowerShape &shape, int patch, std::span<
       for (int x = 0; x < shape.patch; ++x, pixel += 3) out[i++] = static_cast<float>(*pixel) * scale - shift;
     }
   }
+}
+
+// The promise is taken out first: whoever waits may end the job before set_value() returns.
+void finish(EncodeJob &job, Status status) {
+  auto done = std::move(job.done);
+  done.set_value(std::move(status));
 }
 
 }  // namespace
@@ -337,7 +344,7 @@ void Tower::run_layers(Pass &pass) {
       auto *job = pass.lanes[lane].job;
       if (!job || !job->stop.stop_requested()) continue;
       pass.take_out(static_cast<int>(lane));
-      job->done.set_value({StatusKind::cancelled, "encoding was stopped"});
+      finish(*job, {StatusKind::cancelled, "encoding was stopped"});
     }
     if (pass.spots.empty()) return;
     pack_values(pass, layer);
@@ -362,7 +369,7 @@ void Tower::encode(std::span<EncodeJob *const> jobs) {
   for (auto *job : jobs) {
     const int wanted = patches_of(*job);
     if (wanted == 0) {
-      job->done.set_value({});
+      finish(*job, {});
       continue;
     }
     const auto lane = static_cast<int>(pass.lanes.size());
@@ -385,16 +392,17 @@ void Tower::encode(std::span<EncodeJob *const> jobs) {
     if (!job) continue;
     job->spent = wanted * each;
     job->memory.whole_ = true;
-    job->done.set_value({});
+    finish(*job, {});
   }
 }
 
 Status Tower::encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory,
                      const std::stop_token &stop) {
   EncodeJob job{rgb, refresh, memory, stop, {}};
+  auto done = job.done.get_future();
   EncodeJob *const only = &job;
   encode(std::span(&only, 1));
-  return job.done.get_future().get();
+  return done.get();
 }
 
 }  // namespace saccade::tower

@@ -41,7 +41,7 @@ class TowerMemory {
   bool whole_ = false;
 };
 
-// A picture to encode, of one camera. What it refers to is used until `done` is fulfilled.
+// A picture to encode, of one camera. It is used, and what it refers to, until `done` is fulfilled.
 struct EncodeJob {
   Frame rgb;                // exactly shape.image a side, rgb8
   const PatchMap &refresh;  // one value per patch, row by row: the marked ones are encoded; empty = all
