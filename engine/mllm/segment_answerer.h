@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "mllm/answer.h"
 #include "mllm/session.h"
+#include "vision/token_stage.h"
 #include "vision/vision_encoder.h"
 
 namespace saccade {
@@ -35,17 +36,25 @@ class SegmentAnswerer {
                                                          const SegmentAnswererOptions &options);
 
   // Size in which see() wants its pictures; any size is right for Detail::tiles.
-  EncoderInput input() const { return encoder_->input(); }
-  PatchGrid grid() const { return encoder_->grid(); }
-  const VisionEncoder &encoder() const { return *encoder_; }
+  EncoderInput input() const { return encoder().input(); }
+  PatchGrid grid() const { return encoder().grid(); }
+  PatchGrid patches() const { return encoder().refresh_grid(); }
+  const VisionEncoder &encoder() const { return stage_ ? stage_->encoder() : *encoder_; }
 
-  // Encodes a picture and takes it into the window; the oldest leaves.
-  Status see(const Frame &rgb, std::stop_token stop);
+  // Encodes a picture, or what changed in it since the last one, and takes it into the window; the oldest
+  // leaves. refresh: on patches(), 255 = changed; empty, or of another grid = everything did.
+  Status see(const Frame &rgb, const PatchMap &refresh, std::stop_token stop);
   // Takes in what an encoder of the same model has made already.
   void see(SharedTokens tokens);
   // Encodes a part of the picture that was seen last, and takes it in as another picture after it. Exactly
-  // input() in size. invalid_argument before anything was seen; after an error the picture stays without it.
+  // input() in size, and for Detail::crop only. invalid_argument before anything was seen; after an error the
+  // picture stays without it.
   Status look_closer(const Frame &part, std::stop_token stop);
+
+  // The patches that see() encodes when it is given this map; empty = all.
+  PatchMap refreshed(const PatchMap &refresh) const;
+  // The next picture has nothing to do with the last: after a seek or a change of picture size.
+  void forget();
 
   bool has_seen() const { return !window_.empty(); }
 
@@ -65,7 +74,8 @@ class SegmentAnswerer {
   void remember(Seen seen);
 
   SegmentAnswererOptions options_;
-  std::unique_ptr<VisionEncoder> encoder_;
+  std::unique_ptr<TokenStage> stage_;       // of whole pictures; null for tiles
+  std::unique_ptr<VisionEncoder> encoder_;  // of tiles and closer looks; null for overviews alone
   std::unique_ptr<Session> session_;
   std::deque<Seen> window_;
 };

@@ -17,6 +17,7 @@ class KeepGrid final : public TokenCompressor {
     const bool whole_grid = request.keep.empty() && tokens.count() == tokens.grid.count();
     const EvenCells cells(whole_grid ? tokens.grid : PatchGrid{1, static_cast<int>(pool.size())}, rows);
     std::vector<int> chosen;
+    chosen.reserve(static_cast<std::size_t>(rows));
     for (int cell = 0; cell < rows; ++cell)
       chosen.push_back(pool[static_cast<std::size_t>(cells.middle_of(cell))]);
     return select_rows(tokens, std::move(chosen));

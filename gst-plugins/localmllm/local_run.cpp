@@ -203,6 +203,7 @@ bool LocalRun::flush(GstEvent *event, bool on) {
   }
   if (link) link->reset();
   text_.restart();
+  answerer_->forget();
   {
     const std::lock_guard lock(mutex_);
     stopping_ = std::stop_source();

@@ -49,7 +49,7 @@ class LocalRun {
   void set_offload(std::shared_ptr<OffloadLink> link);
   void cloud_spoke();  // something can be taken from the offload link
 
-  PatchGrid grid() const { return answerer_->grid(); }
+  PatchGrid patches() const { return answerer_->patches(); }
   bool stamps_content() const;
   GstStructure *statistics() const;  // the caller owns it
 

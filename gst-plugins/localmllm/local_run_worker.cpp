@@ -50,9 +50,10 @@ void LocalRun::process(Picture picture, std::stop_token stop) {
 
 Status LocalRun::see(const Picture &picture, std::stop_token stop) {
   const auto pts = StreamTime(static_cast<std::int64_t>(picture.time.pts));
+  const auto refresh = picture.mas ? picture.mas->refresh : PatchMap();
   if (picture.tokens) {
     answerer_->see(picture.tokens);
-  } else if (auto status = answerer_->see(picture.encoder_picture.view(pts), stop); !status.ok()) {
+  } else if (auto status = answerer_->see(picture.encoder_picture.view(pts), refresh, stop); !status.ok()) {
     return status;
   }
   if (picture.closer_picture.width > 0) {
@@ -61,9 +62,9 @@ Status LocalRun::see(const Picture &picture, std::stop_token stop) {
   }
   if (picture.encoded_here()) {
     const TextPtr stream(gst_pad_get_stream_id(pads_.sink));
-    gst_pad_push_event(
-        pads_.sink,
-        new_committed({stream ? stream.get() : "", picture.mas->frame, {}, GST_OBJECT_NAME(pads_.element)}));
+    gst_pad_push_event(pads_.sink,
+                       new_committed({stream ? stream.get() : "", picture.mas->frame,
+                                      answerer_->refreshed(refresh), GST_OBJECT_NAME(pads_.element)}));
   }
   return {};
 }
@@ -197,6 +198,7 @@ void LocalRun::forward(EventPtr event) {
       text_.start_stream(event.get());
       break;
     case GST_EVENT_CAPS: {
+      answerer_->forget();
       GstCaps *caps = nullptr;
       GstVideoInfo info;
       gst_event_parse_caps(event.get(), &caps);

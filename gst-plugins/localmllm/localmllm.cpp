@@ -296,7 +296,7 @@ static gboolean gst_local_mllm_sink_event(GstPad *pad, GstObject *parent, GstEve
 
 static gboolean gst_local_mllm_sink_query(GstPad *pad, GstObject *parent, GstQuery *query) {
   if (const auto run = running(GST_LOCAL_MLLM(parent));
-      run && saccade::gst::answer_patch_grid(query, run->grid()))
+      run && saccade::gst::answer_patch_grid(query, run->patches()))
     return TRUE;
   // What the video and the text look like has nothing to do with each other.
   if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS) {

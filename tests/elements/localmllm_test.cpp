@@ -272,12 +272,28 @@ TEST(LocalMllm, TellsTheGateWhatItHasEncoded) {
   EXPECT_EQ(committed->consumer, "mind");
 }
 
-// The gate asks for the grid of the encoder behind it.
+// The gate asks for the grid of the encoder behind it, whose patches may be finer than its tokens.
 TEST(LocalMllm, TellsTheGrid) {
   Mind mind;
   const auto grid = query_patch_grid(mind.harness()->srcpad);
   ASSERT_TRUE(grid.has_value());
-  EXPECT_GT(grid->count(), 1);
+  EXPECT_EQ(*grid, (PatchGrid{12, 12}));
+}
+
+// If this fails, a picture that changed in one patch costs as much as a new one, or the gate takes all of it
+// for encoded and never asks for the rest.
+TEST(LocalMllm, EncodesWhatTheGateAsksForAndSaysWhat) {
+  Mind mind;
+  auto buffer = gated(1, true);
+  auto report = *get_mas(buffer.get());
+  report.grid = {12, 12};
+  report.refresh.assign(144, 0);
+  report.refresh[40] = 255;
+  set_mas(buffer.get(), report);
+  mind.push(gated(1, true));
+  EXPECT_EQ(parse_committed(mind.upstream_event("saccade/committed").get())->patches, PatchMap());
+  mind.push(std::move(buffer));
+  EXPECT_EQ(parse_committed(mind.upstream_event("saccade/committed").get())->patches, report.refresh);
 }
 
 // --- questions ---

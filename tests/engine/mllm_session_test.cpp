@@ -140,12 +140,36 @@ TEST(SegmentAnswererTest, TheWindowKeepsTheNewest) {
   auto &answerer = *created.value();
   EXPECT_EQ(answerer.answer(kQuestion, {}).status().kind(), StatusKind::invalid_argument);
   const auto image = plain_street(answerer.input().width, answerer.input().height, true);
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(answerer.see(image.view(std::chrono::seconds(i)), {}).ok());
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(answerer.see(image.view(std::chrono::seconds(i)), {}, {}).ok());
   const auto answer = answerer.answer(kQuestion, {});
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer.value().about.start, std::chrono::seconds(1));
   EXPECT_EQ(answer.value().about.end, std::chrono::seconds(2));
   EXPECT_EQ(answer.value().visual_tokens_seen, 2 * answerer.grid().count());
+}
+
+// If this fails, what did not change is encoded again, or a change of it is not seen.
+TEST(SegmentAnswererTest, SeesWhatChanged) {
+  auto created = SegmentAnswerer::create(shipped_model(), {});
+  ASSERT_TRUE(created.ok()) << created.status().message();
+  auto &answerer = *created.value();
+  const auto [width, height] = answerer.input();
+  const auto day = plain_street(width, height, true);
+  const auto night = plain_street(width, height, false);
+  const auto said = [&] { return answerer.answer(kQuestion, {}).value(); };
+  const PatchMap nothing(static_cast<std::size_t>(answerer.patches().count()), 0);
+  EXPECT_EQ(answerer.refreshed(nothing), nothing);
+  EXPECT_EQ(answerer.refreshed(PatchMap(7, 0)), PatchMap());
+
+  ASSERT_TRUE(answerer.see(day.view(), nothing, {}).ok());  // the first is new, whatever the map says
+  EXPECT_GT(said().timings.encode, Duration::zero());
+  const auto by_day = said().text;
+  ASSERT_TRUE(answerer.see(night.view(), nothing, {}).ok());
+  EXPECT_EQ(said().text, by_day);
+  EXPECT_EQ(said().timings.encode, Duration::zero());
+  answerer.forget();
+  ASSERT_TRUE(answerer.see(night.view(), nothing, {}).ok());
+  EXPECT_NE(said().text, by_day);
 }
 
 // If this fails, a closer look takes a picture's place in the window, or the question is not about it.
@@ -160,12 +184,12 @@ TEST(SegmentAnswererTest, ACloserLookBelongsToItsPicture) {
   EXPECT_EQ(answerer.look_closer(image.view(), {}).kind(), StatusKind::invalid_argument);
   const auto seen = [&] { return answerer.answer(kQuestion, {}).value().visual_tokens_seen; };
   const int each = answerer.grid().count();
-  ASSERT_TRUE(answerer.see(image.view(), {}).ok());
+  ASSERT_TRUE(answerer.see(image.view(), {}, {}).ok());
   ASSERT_TRUE(answerer.look_closer(image.view(), {}).ok());
   EXPECT_EQ(seen(), 2 * each);
-  ASSERT_TRUE(answerer.see(image.view(), {}).ok());
+  ASSERT_TRUE(answerer.see(image.view(), {}, {}).ok());
   EXPECT_EQ(seen(), 3 * each);
-  ASSERT_TRUE(answerer.see(image.view(), {}).ok());
+  ASSERT_TRUE(answerer.see(image.view(), {}, {}).ok());
   EXPECT_EQ(seen(), 2 * each);  // the closer look has left with its picture
 }
 
