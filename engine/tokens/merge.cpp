@@ -4,39 +4,12 @@
 #include <algorithm>
 #include <numeric>
 
+#include "tokens/even_odd_matches.h"
 #include "tokens/methods.h"
 #include "tokens/token_rows.h"
 
 namespace saccade {
 namespace {
-
-struct Match {
-  int from = 0;  // an even place
-  int to = 0;    // an odd place
-  float similarity = 0;
-};
-
-// The best partner of each even place, most similar first; ties keep reading order.
-std::vector<Match> match_even_to_odd(const TokenSet &tokens) {
-  const RowMatrix unit = unit_rows(rows_of(tokens));
-  const int odd_count = tokens.count() / 2;
-  const int even_count = tokens.count() - odd_count;
-  using Strided = Eigen::Map<const RowMatrix, 0, Eigen::OuterStride<>>;
-  const Eigen::OuterStride<> every_other(2 * unit.cols());
-  const Strided even(unit.data(), even_count, unit.cols(), every_other);
-  const Strided odd(unit.data() + unit.cols(), odd_count, unit.cols(), every_other);
-  const RowMatrix similarity = even * odd.transpose();
-
-  std::vector<Match> matches;
-  for (int i = 0; i < even_count; ++i) {
-    Eigen::Index best = 0;
-    const float value = similarity.row(i).maxCoeff(&best);
-    matches.push_back({2 * i, 2 * static_cast<int>(best) + 1, value});
-  }
-  std::stable_sort(matches.begin(), matches.end(),
-                   [](const Match &a, const Match &b) { return a.similarity > b.similarity; });
-  return matches;
-}
 
 void merge_into(TokenSet &tokens, const Match &match) {
   const auto from = static_cast<std::size_t>(match.from);
@@ -57,7 +30,7 @@ void merge_into(TokenSet &tokens, const Match &match) {
 }
 
 TokenSet merge_once(TokenSet tokens, int surplus) {
-  auto matches = match_even_to_odd(tokens);
+  auto matches = match_even_to_odd(tokens.values, tokens.dimension);
   matches.resize(static_cast<std::size_t>(std::min(surplus, tokens.count() / 2)));
   std::vector<bool> gone(tokens.positions.size(), false);
   for (const auto &match : matches) {

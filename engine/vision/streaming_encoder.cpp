@@ -78,14 +78,14 @@ class StreamingEncoder final : public VisionEncoder {
     auto patches = with_surroundings(refresh);
     if (is_due(rgb.pts, share_of(patches))) patches.clear();
     const auto share = memory_->is_whole() ? share_of(patches) : 1;
-    Duration spent{};
-    if (auto status = queue_->encode(rgb, patches, *memory_, stop, &spent); !status.ok()) return status;
+    tower::EncodeJob job{rgb, patches, *memory_, options_.merge_inside, std::move(stop), {}};
+    if (auto status = queue_->encode(job); !status.ok()) return status;
     refreshed_ += share;
     if (share == 1) {
       refreshed_ = 0;
       whole_at_ = rgb.pts;
     }
-    return tokens_of(memory_->tokens(), dimension(), grid(), rgb.pts, spent, share);
+    return tokens_of(memory_->tokens(), dimension(), grid(), rgb.pts, job.spent, share);
   }
 
   EncodedImage overview(SharedTokens tokens) const override { return plain_->overview(std::move(tokens)); }

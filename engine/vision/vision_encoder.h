@@ -49,6 +49,9 @@ struct EncoderOptions {
   // and once what it encoded in part adds up to so many whole pictures (zero = never): what is kept of the
   // other patches was made in other surroundings.
   double whole_after = 1;
+  // Share of a picture's patches, [0, 0.5], that the streaming encoder merges with one like them after a
+  // quarter of its layers, where it encodes the picture as a whole.
+  double merge_inside = 0;
   // Rings of patches around those that changed that are encoded, too; -1 = by the grid.
   int surroundings = -1;
 };

@@ -18,6 +18,7 @@ enum Property {
   PROP_WHOLE_EVERY,
   PROP_WHOLE_AFTER,
   PROP_SURROUNDINGS,
+  PROP_MERGE_INSIDE,
   PROP_LEAKY,
   PROP_MAX_QUEUE,
   PROP_STATISTICS,
@@ -88,6 +89,7 @@ bool TokenCompressorSettings::set(guint id, const GValue *value) {
       return true;
     case PROP_WHOLE_AFTER: encoder.whole_after = g_value_get_double(value); return true;
     case PROP_SURROUNDINGS: encoder.surroundings = g_value_get_int(value); return true;
+    case PROP_MERGE_INSIDE: encoder.merge_inside = g_value_get_double(value); return true;
     case PROP_LEAKY: leaky = static_cast<LeakyChoice>(g_value_get_enum(value)); return true;
     case PROP_MAX_QUEUE: max_queue = g_value_get_uint(value); return true;
     default: return false;
@@ -109,6 +111,7 @@ bool TokenCompressorSettings::get(guint id, GValue *value) const {
       return true;
     case PROP_WHOLE_AFTER: g_value_set_double(value, encoder.whole_after); return true;
     case PROP_SURROUNDINGS: g_value_set_int(value, encoder.surroundings); return true;
+    case PROP_MERGE_INSIDE: g_value_set_double(value, encoder.merge_inside); return true;
     case PROP_LEAKY: g_value_set_enum(value, as_int(leaky)); return true;
     case PROP_MAX_QUEUE: g_value_set_uint(value, max_queue); return true;
     default: return false;
@@ -195,6 +198,12 @@ void install_token_compressor_properties(GObjectClass *klass) {
           "Rings of patches around those that changed that the streaming encoder encodes, too; -1 = one for "
           "each 12 patches of the picture's side",
           -1, 256, EncoderOptions().surroundings, ready));
+  add(PROP_MERGE_INSIDE,
+      g_param_spec_double(
+          "merge-inside", "Merge inside",
+          "Share of a picture's patches that the streaming encoder merges with one like them, "
+          "where it encodes the picture as a whole; 0 = none",
+          0, 0.5, EncoderOptions().merge_inside, ready));
   add(PROP_LEAKY, g_param_spec_enum("leaky", "Leaky", "Which picture is dropped when the encoder is behind",
                                     leaky_type(), as_int(Defaults::kDefaultLeaky), ready));
   add(PROP_MAX_QUEUE, g_param_spec_uint("max-queue", "Maximum queue",

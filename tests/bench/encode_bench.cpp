@@ -5,6 +5,7 @@
 //   build/release/tests/bench/encode_bench whole TEXT.gguf MMPROJ.gguf ROUNDS
 //   build/release/tests/bench/encode_bench clip TEXT.gguf MMPROJ.gguf CLIP PICTURES_PER_SECOND
 //   build/release/tests/bench/encode_bench cameras TEXT.gguf MMPROJ.gguf ROUNDS
+//   build/release/tests/bench/encode_bench merging TEXT.gguf MMPROJ.gguf ROUNDS
 //   build/release/tests/bench/encode_bench tokens TEXT.gguf MMPROJ.gguf CLIP SHARE
 #include <algorithm>
 #include <cstdio>
@@ -203,7 +204,7 @@ void cameras(const ModelFiles &files, int rounds) {
     std::vector<tower::EncodeJob *> batch;
     jobs.reserve(count);  // they are pointed to
     for (std::size_t c = first; c < first + count; ++c) {
-      jobs.push_back({image.view(), refresh, memories[c], {}, {}});
+      jobs.push_back({image.view(), refresh, memories[c], 0, {}, {}});
       batch.push_back(&jobs.back());
     }
     tower.encode(batch);
@@ -230,6 +231,26 @@ void cameras(const ModelFiles &files, int rounds) {
     }
   }
   std::printf("]\n");
+}
+
+// Whole encodes, by int8, with so many of 100 patches merged inside, in turns.
+void merging(const ModelFiles &files, int rounds) {
+  const auto pair = need(ModelPair::open(files));
+  std::map<int, std::unique_ptr<VisionEncoder>> encoders;
+  std::map<int, std::vector<double>> times;
+  for (const int percent : {0, 25, 50})
+    encoders[percent] = need(make_encoder(pair, {.kind = EncoderKind::int8, .merge_inside = 0.01 * percent}));
+  const auto image = picture(encoders[0]->input());
+  for (int round = -1; round < rounds; ++round) {  // the first one warms up
+    for (const auto &[percent, encoder] : encoders) {
+      auto &whole = *encoder;
+      const double ms = milliseconds_of([&] { need(whole.encode(image.view(), {}, {})); });
+      if (round >= 0) times[percent].push_back(ms);
+    }
+  }
+  std::printf("{");
+  for (const auto &[percent, values] : times)
+    print_list(std::to_string(percent).c_str(), values, percent < 50 ? ", " : "}\n");
 }
 
 // Means over all pictures, for each method.
@@ -269,12 +290,14 @@ int main(int count, char **words) {
     saccade::clip({words[2], words[3], 0}, words[4], std::atof(words[5]));
   } else if (mode == "cameras" && count == 5) {
     saccade::cameras({words[2], words[3], 0}, std::atoi(words[4]));
+  } else if (mode == "merging" && count == 5) {
+    saccade::merging({words[2], words[3], 0}, std::atoi(words[4]));
   } else if (mode == "tokens" && count == 6) {
     saccade::tokens({words[2], words[3], 0}, words[4], std::atof(words[5]));
   } else {
     saccade::fail(
-        "say: whole TEXT MMPROJ ROUNDS, clip TEXT MMPROJ CLIP PICTURES_PER_SECOND, or tokens TEXT MMPROJ "
-        "CLIP SHARE");
+        "say: whole, cameras or merging TEXT MMPROJ ROUNDS, clip TEXT MMPROJ CLIP PICTURES_PER_SECOND, or "
+        "tokens TEXT MMPROJ CLIP SHARE");
   }
   return 0;
 }

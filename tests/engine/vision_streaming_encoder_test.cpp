@@ -232,7 +232,7 @@ TEST_F(StreamingEncoder, TogetherIsAsAlone) {
     jobs.reserve(cameras.size());  // they are pointed to
     for (auto &camera : cameras) {
       const auto token = jobs.size() == kStopped ? stop.get_token() : std::stop_token();
-      jobs.push_back({camera.image.view(), camera.map, camera.memory, token, {}});
+      jobs.push_back({camera.image.view(), camera.map, camera.memory, 0, token, {}});
       batch.push_back(&jobs.back());
       done.push_back(jobs.back().done.get_future());
     }
@@ -251,12 +251,36 @@ TEST_F(StreamingEncoder, TogetherIsAsAlone) {
   }
 }
 
+// If it fails, merging inside does nothing, loses patches, or is more than an approximation; or what changed
+// after it cannot be encoded in part.
+TEST_F(StreamingEncoder, MergesPatchesThatLookAlike) {
+  const auto plain = encoder({.kind = EncoderKind::fp32});
+  const auto merging = encoder({.kind = EncoderKind::fp32, .whole_after = 0, .merge_inside = 0.4});
+  const auto [width, height] = plain->input();
+  const auto street = plain_street(width, height, true);
+  const auto expected = encode(*plain, street);
+  const auto merged = encode(*merging, street);
+  EXPECT_NE(merged->values, expected->values);
+  EXPECT_EQ(merged->count(), expected->count());
+  EXPECT_GT(worst_cosine(*merged, *expected), 0.9);
+
+  const auto night = plain_street(width, height, false);
+  const auto all_but_one = [&] {
+    PatchMap map(static_cast<std::size_t>(plain->refresh_grid().count()), 255);
+    map.front() = 0;
+    return map;
+  };
+  const auto after = encode(*merging, night, all_but_one());
+  EXPECT_GT(worst_cosine(*after, *encode(*plain, night)), 0.9);
+}
+
 // If it fails, a camera whose pipeline stops waits for another camera's picture, or that one is lost.
 TEST_F(StreamingEncoder, AWaitingPictureCanBeStopped) {
   const auto weights = tower::read_tower(pair_->files().mmproj, tower::Precision::fp32);
   ASSERT_TRUE(weights.ok()) << weights.status().message();
   const auto side = weights.value()->shape.image;
   const auto image = noisy_street(side, side, 1);
+  const PatchMap all;
   tower::EncodeQueue queue(weights.value(), 1);
   constexpr int kCameras = 6;
   std::vector<tower::TowerMemory> memories(kCameras, tower::TowerMemory(*weights.value()));
@@ -268,7 +292,8 @@ TEST_F(StreamingEncoder, AWaitingPictureCanBeStopped) {
     for (auto &memory : memories)
       cameras.emplace_back([&](const std::stop_token &stop) {
         while (true) {
-          const auto status = queue.encode(image.view(), {}, memory, stop, nullptr);
+          tower::EncodeJob job{image.view(), all, memory, 0, stop, {}};
+          const auto status = queue.encode(job);
           ++(status.ok() ? encoded : stopped);
           if (!status.ok()) return;
         }

@@ -59,6 +59,9 @@ class Page(unittest.TestCase):
                     "answers": [{"name": "saccade", "pair": "edge", "accuracy": share, "reference": "saccade-whole", "same": share}],
                     "compressors": [{"name": name, "pair": "edge", "right": {"all": dict(share, value=value), "by_grade": {"glance": share}}, "lost": lost}
                                     for name, value, lost in (("none-100", 0.9, None), ("dpp-25", 0.45, {"error": 0.25, "coverage": 0.625}))],
+                    "merging": [{"name": "merge-inside-%d" % share, "pair": "edge", "right": {"all": dict(share_of, value=value)}}
+                                for share, value, share_of in ((0, 0.75, share), (50, 0.5, share))],
+                    "merging_times": {"saccade-edge": {"0": [30, 30, 33], "50": [20, 10, 22]}},
                     "closer": [{"name": "crop", "pair": "edge", "right": {"all": dict(share, value=0.625), "by_grade": {"glance": share}}}],
                     "cameras": {"shape": [{"cameras": 2, "patches": 8, "in_turn_ms": [60, 90, 62], "together_ms": [40, 30, 40]}]},
                     "drift": [{"name": "saccade", "pair": "edge", "same": [share, dict(share, value=0.875)]}],
@@ -69,7 +72,7 @@ class Page(unittest.TestCase):
                     "gate": [{"run_name": "full_report/720/8", "aggregate_name": name, "cpu_time": 300.0, "p95_us": 400.0, "frames/s": 3300.0}
                              for name in ("median", "stddev")]}
         text = page.section(measured)
-        for fact in ("c0ffee", "21.5", "5.00", "as `saccade-whole`", "99.0", "0.40", "3300", "`dpp-25` | edge | 45.0", "50.0", "1.250", "23.46", "0.25 | 62", "1.55 (1.50–3.00)", "minutes 3, 4", "`crop` | edge | 62.5", "87.5"):
+        for fact in ("c0ffee", "21.5", "5.00", "as `saccade-whole`", "99.0", "0.40", "3300", "`dpp-25` | edge | 45.0", "50.0", "1.250", "23.46", "0.25 | 62", "1.55 (1.50–3.00)", "minutes 3, 4", "| 1.50 | 50.0", "`crop` | edge | 62.5", "87.5"):
             self.assertIn(fact, text)
 
 

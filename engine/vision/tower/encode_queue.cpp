@@ -1,36 +1,39 @@
 #include "vision/tower/encode_queue.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 namespace saccade::tower {
+namespace {
+
+// Each picture in a pass takes memory for one layer's values; with more pictures little more is saved.
+constexpr std::size_t kMostTogether = 16;
+
+}  // namespace
 
 EncodeQueue::EncodeQueue(std::shared_ptr<const TowerWeights> weights, int threads)
     : tower_(std::move(weights), threads), worker_([this](const std::stop_token &stop) { work(stop); }) {}
 
-Status EncodeQueue::encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory,
-                           const std::stop_token &stop, Duration *spent) {
-  EncodeJob job{rgb, refresh, memory, stop, {}};
+Status EncodeQueue::encode(EncodeJob &job) {
   auto done = job.done.get_future();
   {
     std::unique_lock lock(mutex_);
     waiting_.push_back(&job);
     came_.notify_one();
     const auto mine = [&] { return std::ranges::find(waiting_, &job); };
-    if (!taken_.wait(lock, stop, [&] { return mine() == waiting_.end(); })) {
+    if (!taken_.wait(lock, job.stop, [&] { return mine() == waiting_.end(); })) {
       waiting_.erase(mine());
       return {StatusKind::cancelled, "encoding was stopped"};
     }
   }
-  auto status = done.get();
-  if (spent) *spent = job.spent;
-  return status;
+  return done.get();
 }
 
 std::vector<EncodeJob *> EncodeQueue::take() {
   std::vector<EncodeJob *> jobs;
   int patches = 0;
-  while (!waiting_.empty()) {
+  while (!waiting_.empty() && jobs.size() < kMostTogether) {
     patches += tower_.patches_of(*waiting_.front());
     if (!jobs.empty() && patches > weights().shape.patches()) break;
     jobs.push_back(waiting_.front());

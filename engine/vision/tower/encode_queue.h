@@ -20,11 +20,10 @@ class EncodeQueue {
   const TowerWeights &weights() const { return tower_.weights(); }
   std::string kernels() const { return tower_.kernels(); }
 
-  // As Tower::encode; waits for its turn. Pictures that came in the meantime are encoded together as long as
-  // they are no more than one whole picture's patches: beyond that nothing is saved, and the first would wait
-  // for the last. `spent` (may be null) receives this picture's share of the time.
-  Status encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory, const std::stop_token &stop,
-                Duration *spent);
+  // As Tower::encode; waits for its turn, and until `done` is fulfilled. Pictures that came in the meantime
+  // are encoded together as long as they are no more than one whole picture's patches: beyond that nothing is
+  // saved, and the first would wait for the last.
+  Status encode(EncodeJob &job);
 
  private:
   void work(const std::stop_token &stop);

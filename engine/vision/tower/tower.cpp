@@ -5,8 +5,14 @@
 #include <cstddef>
 #include <utility>
 
+#include "tokens/even_odd_matches.h"
+#include "vision/tower/pass.h"
+
 namespace saccade::tower {
 namespace {
+
+constexpr std::size_t kMergeAfter =
+    4;  // of so many parts of the layers, the first; before it, little is alike
 
 // Adds the time of its life to a sum.
 class Stopwatch {
@@ -70,46 +76,6 @@ struct Tower::Worker {
   std::vector<float> attended;  // block x width
   std::vector<float> row;
   TowerCosts costs;
-};
-
-// What goes through the layers together: rows of one or more pictures, each in its lane, one after the other.
-struct Tower::Pass {
-  struct Lane {
-    EncodeJob *job;  // null once it was stopped
-    int patches;
-  };
-
-  std::vector<Lane> lanes;
-  std::vector<Spot> spots;     // of the rows: patches, and each picture's class token after them
-  std::vector<float> stream;   // spots x width, the residual stream
-  std::vector<float> queries;  // likewise, of the layer that comes next
-
-  std::span<float> row(std::vector<float> &of, int index) const {
-    const auto width = of.size() / spots.size();
-    return {&of[static_cast<std::size_t>(index) * width], width};
-  }
-  const Spot &spot(int index) const { return spots[static_cast<std::size_t>(index)]; }
-  EncodeJob &job(int lane) const { return *lanes[static_cast<std::size_t>(lane)].job; }
-  TowerMemory &memory_of(int index) const { return job(spot(index).lane).memory; }
-
-  // Rows from `first` on that lie in the same lane, at most `most`.
-  int run_of(int first, int most) const {
-    int length = 1;
-    while (length < most && spot(first + length).lane == spot(first).lane) ++length;
-    return length;
-  }
-
-  void take_out(int lane) {
-    const auto width = stream.size() / spots.size();
-    const auto in_lane = [lane](const Spot &spot) { return spot.lane == lane; };
-    const auto first = std::ranges::find_if(spots, in_lane);
-    const auto last = std::find_if_not(first, spots.end(), in_lane);
-    for (auto *rows : {&stream, &queries})
-      rows->erase(rows->begin() + (first - spots.begin()) * static_cast<std::ptrdiff_t>(width),
-                  rows->begin() + (last - spots.begin()) * static_cast<std::ptrdiff_t>(width));
-    spots.erase(first, last);
-    lanes[static_cast<std::size_t>(lane)].job = nullptr;
-  }
 };
 
 Tower::Tower(std::shared_ptr<const TowerWeights> weights, int threads)
@@ -184,8 +150,9 @@ void Tower::offer(Pass &pass, std::size_t layer, int first, int rows, Worker &wo
   const Stopwatch watch(worker.costs.products);
   weights.queries_keys_values.run(worker.in, rows, worker.product, [&](int r, std::span<float> found) {
     std::copy_n(found.begin(), width, pass.row(pass.queries, first + r).begin());
-    pass.memory_of(first + r).layers_[layer].store(pass.spot(first + r).index, &found[width],
-                                                   &found[2 * width]);
+    pass.for_positions(first + r, [&](int position) {
+      pass.memory_of(first + r).layers_[layer].store(position, &found[width], &found[2 * width]);
+    });
   });
 }
 
@@ -238,15 +205,16 @@ void Tower::keep_features(Pass &pass, int first, int rows) const {
   const auto &shape = weights_->shape;
   const auto &norm = weights_->last;
   for (int r = 0; r < rows; ++r) {
-    const int position = pass.spot(first + r).index;
-    if (position >= shape.patches()) continue;
     const auto row = pass.row(pass.stream, first + r);
-    auto *to = &pass.memory_of(first + r).features_[area(position, shape.width)];
-    if (norm.weight.empty()) {
-      std::copy(row.begin(), row.end(), to);
-    } else {
-      layer_norm(row, norm.weight.data(), norm.bias.data(), shape.epsilon, to);
-    }
+    pass.for_positions(first + r, [&](int position) {
+      if (position >= shape.patches()) return;
+      auto *to = &pass.memory_of(first + r).features_[area(position, shape.width)];
+      if (norm.weight.empty()) {
+        std::copy(row.begin(), row.end(), to);
+      } else {
+        layer_norm(row, norm.weight.data(), norm.bias.data(), shape.epsilon, to);
+      }
+    });
   }
 }
 
@@ -283,14 +251,17 @@ void Tower::gather(const TowerMemory &memory, int token, int row, Worker &worker
 }
 
 // Those of which a patch was encoded.
-std::vector<Tower::Spot> Tower::tokens_of(const Pass &pass) const {
+std::vector<Spot> Tower::tokens_of(const Pass &pass) const {
   const auto &shape = weights_->shape;
   std::vector<bool> touched(pass.lanes.size() * static_cast<std::size_t>(shape.tokens()));
-  for (const auto &[lane, position] : pass.spots) {
-    if (position >= shape.patches()) continue;
-    const int row = position / shape.side() / shape.merge;
-    const int column = position % shape.side() / shape.merge;
-    touched[static_cast<std::size_t>(lane * shape.tokens() + row * shape.tokens_side() + column)] = true;
+  for (int i = 0; i < static_cast<int>(pass.spots.size()); ++i) {
+    pass.for_positions(i, [&](int position) {
+      if (position >= shape.patches()) return;
+      const int row = position / shape.side() / shape.merge;
+      const int column = position % shape.side() / shape.merge;
+      const int token = row * shape.tokens_side() + column;
+      touched[static_cast<std::size_t>(pass.spot(i).lane * shape.tokens() + token)] = true;
+    });
   }
   std::vector<Spot> tokens;
   for (int i = 0; i < static_cast<int>(touched.size()); ++i)
@@ -333,6 +304,31 @@ int Tower::patches_of(const EncodeJob &job) const {
   return all - static_cast<int>(std::ranges::count(job.refresh, 0));
 }
 
+// Whole pictures only: what is kept of a patch that is not encoded now is its own.
+void Tower::merge_alike(Pass &pass) const {
+  const auto &shape = weights_->shape;
+  std::vector<bool> gone(pass.spots.size());
+  for (int lane = 0; lane < static_cast<int>(pass.lanes.size()); ++lane) {
+    const auto *job = pass.lanes[static_cast<std::size_t>(lane)].job;
+    if (!job || job->merged <= 0 || pass.lanes[static_cast<std::size_t>(lane)].patches != shape.patches())
+      continue;
+    const int first = pass.range_of(lane).first;
+    const std::span patches(pass.row(pass.stream, first).data(), area(shape.patches(), shape.width));
+    auto matches = match_even_to_odd(patches, shape.width);
+    matches.resize(std::min(matches.size(), static_cast<std::size_t>(job->merged * shape.patches())));
+    for (const auto &match : matches) {
+      const auto from = pass.row(pass.stream, first + match.from);
+      const auto to = pass.row(pass.stream, first + match.to);
+      auto &members = pass.also[static_cast<std::size_t>(first + match.to)];
+      const float share = 1.0F / static_cast<float>(members.size() + 2);
+      for (std::size_t i = 0; i < to.size(); ++i) to[i] += share * (from[i] - to[i]);
+      members.push_back(pass.spot(first + match.from).index);
+      gone[static_cast<std::size_t>(first + match.from)] = true;
+    }
+  }
+  pass.remove_rows(gone);
+}
+
 void Tower::run_layers(Pass &pass) {
   share_rows(pass.spots.size(), [&](int first, int rows, Worker &worker) {
     embed(pass, first, rows, worker);
@@ -347,16 +343,21 @@ void Tower::run_layers(Pass &pass) {
       finish(*job, {StatusKind::cancelled, "encoding was stopped"});
     }
     if (pass.spots.empty()) return;
+    const bool merges = layer + 1 == std::max<std::size_t>(1, layers / kMergeAfter);
     pack_values(pass, layer);
     share_rows(pass.spots.size(), [&](int first, int rows, Worker &worker) {
       attend(pass, layer, first, rows, worker);
       feed_forward(pass, layer, first, rows, worker);
-      if (layer + 1 < layers) {
-        offer(pass, layer + 1, first, rows, worker);
-      } else {
+      if (layer + 1 == layers) {
         keep_features(pass, first, rows);
+      } else if (!merges) {
+        offer(pass, layer + 1, first, rows, worker);
       }
     });
+    if (!merges || layer + 1 == layers) continue;
+    merge_alike(pass);
+    share_rows(pass.spots.size(),
+               [&](int first, int rows, Worker &worker) { offer(pass, layer + 1, first, rows, worker); });
   }
   project(pass);
 }
@@ -385,6 +386,7 @@ void Tower::encode(std::span<EncodeJob *const> jobs) {
   while (values_.size() < pass.lanes.size()) values_.push_back(attention_.make_values());
   pass.stream.resize(pass.spots.size() * static_cast<std::size_t>(shape.width));
   pass.queries.resize(pass.stream.size());
+  pass.also.resize(pass.spots.size());
 
   run_layers(pass);
   const auto each = (Clock::now() - start) / patches;
@@ -398,7 +400,7 @@ void Tower::encode(std::span<EncodeJob *const> jobs) {
 
 Status Tower::encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory,
                      const std::stop_token &stop) {
-  EncodeJob job{rgb, refresh, memory, stop, {}};
+  EncodeJob job{rgb, refresh, memory, 0, stop, {}};
   auto done = job.done.get_future();
   EncodeJob *const only = &job;
   encode(std::span(&only, 1));

@@ -5,6 +5,10 @@
 // pixels: the keys and values of every layer are kept; the patches to refresh go through all layers, and
 // their queries attend to everything, what was kept included. What is kept of a patch is what it was when its
 // surroundings were as they were then; a whole encode brings it up to date.
+//
+// Merging inside after ToMe (arXiv 2210.09461): of patches that look alike after some layers, one row goes on
+// for all. Its keys and values are stored for each of them, which weighs it in the attention as ToMe does,
+// and its features are each one's in the end, so that every patch still has its place.
 #pragma once
 
 #include <functional>
@@ -46,6 +50,7 @@ struct EncodeJob {
   Frame rgb;                // exactly shape.image a side, rgb8
   const PatchMap &refresh;  // one value per patch, row by row: the marked ones are encoded; empty = all
   TowerMemory &memory;      // of this camera; while it is not whole, all patches are encoded
+  double merged;            // share of a whole picture's patches that are merged with one like them; [0, 0.5]
   std::stop_token stop;     // honoured within one layer: cancelled, and the memory is not whole any more
   std::promise<Status> done;
   Duration spent{};  // written before: this job's share of the time that the pictures took together
@@ -59,6 +64,9 @@ struct TowerCosts {
   double rows = 0;       // norms and quantisation
 };
 
+struct Pass;
+struct Spot;
+
 // Threads and their memory for one copy of the weights. One caller of encode() at a time.
 class Tower {
  public:
@@ -70,7 +78,7 @@ class Tower {
   // Encodes pictures of several cameras together, the rows of all in each product, so that the weights are
   // read once. No two jobs share a memory.
   void encode(std::span<EncodeJob *const> jobs);
-  // One by itself.
+  // One by itself, none of it merged.
   Status encode(const Frame &rgb, const PatchMap &refresh, TowerMemory &memory, const std::stop_token &stop);
 
   // How many patches of its picture a job encodes.
@@ -81,12 +89,6 @@ class Tower {
 
  private:
   struct Worker;
-  struct Pass;
-  // Where a row belongs: position `index` (or token, where rows are tokens) of the picture of this lane.
-  struct Spot {
-    int lane;
-    int index;
-  };
 
   void embed(Pass &pass, int first, int rows, Worker &worker) const;
   void take_normed(Pass &pass, const Norm &norm, int first, int rows, Worker &worker) const;
@@ -99,6 +101,7 @@ class Tower {
   std::vector<Spot> tokens_of(const Pass &pass) const;
   void project(const Pass &pass);
   void project(const Pass &pass, std::span<const Spot> tokens, Worker &worker) const;
+  void merge_alike(Pass &pass) const;
   void run_layers(Pass &pass);
   void share_rows(std::size_t count, const std::function<void(int first, int rows, Worker &worker)> &work);
 

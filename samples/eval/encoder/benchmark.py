@@ -30,6 +30,7 @@ CARRIED = ("handheld-bag", "sam2_01_dog")
 VARIANTS = ("saccade", "saccade-whole", "saccade-libmtmd")
 METHODS = ("grid", "random", "downscale", "merge", "cluster", "coverage", "dpp", "divprune", "salience")
 KEEPS = (0.25, 0.1)
+MERGED = (0, 0.25, 0.5)
 LONG = ClipSpec("street", TEST_SEED, 600)   # over which drift would show
 LONG_PART_S = 120
 REFERENCE = {"saccade": "saccade-whole", "saccade-whole": "saccade-libmtmd"}   # whose answers are compared with whose
@@ -134,6 +135,18 @@ def _compressed(method, keep, role):
                          launch=SOURCE + COMPRESS + more + "! " + ANSWER + "answer-on=frame " + END)
 
 
+def _merging(role, out, say, jobs):
+    """What merging inside the encoder does to the answers, over the same pictures as _compressors(), and to the time."""
+    suite = SUITES["models"]
+    variants = [Configuration("merge-inside-%g" % (100 * share), "", pair=role, launch=SOURCE + COMPRESS + "merge-inside=%g ! " % share +
+                              ANSWER + "answer-on=frame " + END) for share in MERGED]
+    truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in suite.exact]}
+    plan = Plan(suite, ("exact",), {"exact": variants}, truths, os.path.join(out, role + "-merged"))
+    plan.resume, plan.jobs, plan.say = True, jobs, say
+    return [{"name": row.name, "pair": role, "right": figures_of(row, None, "exact")["accuracy_answers"]}
+            for row in Evaluation(plan).rows("exact")]
+
+
 def _compressors(role, out, say, jobs):
     """What is still right when a part of each picture's tokens is kept: scenes of the test split, one picture each. And what
     shows of the loss without a question, over the same pictures."""
@@ -177,6 +190,8 @@ def run(folder, out, docs, jobs, say):
     measured["answers"] = [found for role in ("edge", "cloud") for found in _answers(role, out, say, jobs)]
     measured["drift"] = [found for role in ("edge", "cloud") for found in _drift(role, out, say, jobs)]
     measured["compressors"] = [found for role in ("edge", "cloud") for found in _compressors(role, out, say, jobs)]
+    measured["merging"] = [found for role in ("edge", "cloud") for found in _merging(role, out, say, jobs)]
+    measured["merging_times"] = {name: _bench("encode_bench", "merging", *of, str(ROUNDS)) for name, of in files.items()}
     measured["closer"] = [found for role in ("edge", "cloud") for found in _closer(role, out, say, jobs)]
     say("timing attention, the compressors and the gate")
     measured["attention"] = _bench("attention_bench", "--benchmark_format=json", "--benchmark_repetitions=%d" % REPEATED)["benchmarks"]

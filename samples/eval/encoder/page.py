@@ -53,6 +53,11 @@ Scenes of the test split, one picture each, through real pipelines; a part of ea
 share of what the pair answers rightly with all tokens; *glance* and *look* as in the suite `models`. `grid`, `random` and `downscale` are controls. Without any question: *error* is the squared
 distance of all tokens to the nearest kept one over that to their mean, *covered* the share of them with a kept one at a cosine of 0.90 or more.
 """
+MERGING = """### Merging inside
+
+`merge-inside`: so many patches (%%) go on in another's row after a quarter of the layers. The time of whole encodes without merging over that with it,
+int8, %(rounds)d rounds in turns, medians; and what the pairs still answer rightly, over the same scenes.
+"""
 CLOSER = """### A closer look
 
 The same scenes with `detail=crop`: after the whole picture comes, as another picture, the part that the gate points at. These pairs have learned that a
@@ -151,6 +156,15 @@ def _compressors_table(found):
     return tables.markdown(["method and share", "pair", "right, %", "of full, %", "glance, %", "look, %", "error", "covered, %"], rows)
 
 
+def _merging_table(merging, times):
+    speed = {name: {share: statistics.median(a / b for a, b in zip(of["0"], of[share])) for share in of} for name, of in times.items()}
+    right = {(f["pair"], f["name"].rpartition("-")[2]): tables.percent(f["right"]["all"]) for f in merging}
+    shares = sorted({share for of in times.values() for share in of}, key=float)
+    rows = [["`%s`" % name] + [cell for share in shares for cell in ("%.2f" % of[share], right.get((name.rpartition("-")[2], share), "–"))]
+            for name, of in speed.items()]
+    return tables.markdown(["model"] + [cell for share in shares for cell in (share + " %: times faster", "right, %")], rows)
+
+
 def _closer_table(found):
     return tables.markdown(["`detail`", "pair", "right, %", "glance, %", "look, %"],
                            [["`%s`" % f["name"], f["pair"], tables.percent(f["right"]["all"]), tables.percent(f["right"]["by_grade"].get("glance")),
@@ -194,5 +208,6 @@ def section(measured):
         CLIPS % facts, _clips_table(measured["clips"]), "", CAMERAS % facts, _cameras_table(measured["cameras"]), "", ANSWERS % facts, _answers_table(measured["answers"]), "",
         DRIFT % facts, _drift_table(measured["drift"]), "",
         COMPRESSORS % facts, _compressors_table(measured["compressors"]), "", COMPRESS % facts, _compress_table(measured["compress"]), "",
+        MERGING % facts, _merging_table(measured["merging"], measured["merging_times"]), "",
         CLOSER % facts, _closer_table(measured["closer"]), "",
         GATE % facts, _gate_table(measured["gate"]), ""])
