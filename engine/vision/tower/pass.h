@@ -1,4 +1,4 @@
-// What goes through a tower's layers together, and where each row of it belongs.
+// What goes through a tower's layers together.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ struct Spot {
   int index;
 };
 
-// What goes through the layers together: rows of one or more pictures, each in its lane, one after the other.
+// Rows of one or more pictures, each in its lane, one after the other.
 struct Pass {
   struct Lane {
     EncodeJob *job;  // null once it was stopped

@@ -11,8 +11,9 @@
 namespace saccade::tower {
 namespace {
 
-constexpr std::size_t kMergeAfter =
-    4;  // of so many parts of the layers, the first; before it, little is alike
+// The first of so many parts of the layers makes of a patch what can be compared; what comes after it is
+// saved.
+constexpr std::size_t kMergeAfter = 4;
 
 // Adds the time of its life to a sum.
 class Stopwatch {

@@ -33,7 +33,8 @@ KEEPS = (0.25, 0.1)
 MERGED = (0, 0.25, 0.5)
 LONG = ClipSpec("street", TEST_SEED, 600)   # over which drift would show
 LONG_PART_S = 120
-REFERENCE = {"saccade": "saccade-whole", "saccade-whole": "saccade-libmtmd"}   # whose answers are compared with whose
+WHOLE_AFTER = (0, 1, 4)   # beside the default
+REFERENCE = {"saccade-whole": "saccade-libmtmd", "saccade-libmtmd": None}   # whose answers are compared with whose; else saccade-whole's
 
 
 def _bench(name, *words):
@@ -96,6 +97,8 @@ def _answers(role, out, say, jobs):
     """What partial encodes do to the answers of this pair, on the clips of the full suite."""
     full = SUITES["full"]
     variants = [dataclasses.replace(CONFIGURATIONS[name], pair=role) for name in VARIANTS]
+    variants += [dataclasses.replace(variants[0], name="saccade-whole-after-%d" % n,
+                                     launch=variants[0].launch.replace(COMPRESS, COMPRESS + "whole-after=%d " % n)) for n in WHOLE_AFTER]
     truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in full.exact]}
     suite = Suite("encoder", "whole encodes and partial ones", exact=full.exact, kinds=full.kinds)
     plan = Plan(suite, ("exact",), {"exact": variants}, truths, os.path.join(out, role))
@@ -105,7 +108,7 @@ def _answers(role, out, say, jobs):
     for name, row in rows.items():
         if row.missing:
             raise EvalError("%s is missing: %s" % (name, row.missing[0]["reason"]))
-        reference = rows.get(REFERENCE.get(name))
+        reference = rows.get(REFERENCE.get(name, "saccade-whole"))
         found.append({"name": name, "pair": role, "accuracy": figures_of(row, None, "exact")["accuracy_untimed"]["all"],
                       "reference": reference.name if reference else None,
                       "same": _same_answers("%s/%s/same" % (role, name), row, reference) if reference else None})
