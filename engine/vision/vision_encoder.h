@@ -48,7 +48,7 @@ struct EncoderOptions {
   Duration whole_every = std::chrono::seconds(30);
   // and once what it encoded in part adds up to so many whole pictures (zero = never): what is kept of the
   // other patches was made in other surroundings.
-  double whole_after = 2;
+  double whole_after = 1;
   // Share of a picture's patches, [0, 0.5], that the streaming encoder merges with one like them after a
   // quarter of its layers, where it encodes the picture as a whole.
   double merge_inside = 0;

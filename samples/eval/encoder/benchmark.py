@@ -33,7 +33,7 @@ KEEPS = (0.25, 0.1)
 MERGED = (0, 0.25, 0.5)
 LONG = ClipSpec("street", TEST_SEED, 600)   # over which drift would show
 LONG_PART_S = 120
-WHOLE_AFTER = (0, 1, 4)   # beside the default
+WHOLE_AFTER = (0, 2, 4)   # beside the default
 REFERENCE = {"saccade-whole": "saccade-libmtmd", "saccade-libmtmd": None}   # whose answers are compared with whose; else saccade-whole's
 
 
