@@ -1,5 +1,6 @@
 // The greedy maximum of a determinantal point process, by one Cholesky row a step (Chen et al.,
-// arXiv 1709.05135). Not lazily: 95 of 100 entries of the kernel would be asked for all the same.
+// arXiv 1709.05135). Not lazily: nearly all of the kernel would be asked for
+// all the same.
 #pragma once
 
 #include <Eigen/Core>

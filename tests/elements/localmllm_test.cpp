@@ -296,6 +296,38 @@ TEST(LocalMllm, EncodesWhatTheGateAsksForAndSaysWhat) {
   EXPECT_EQ(parse_committed(mind.upstream_event("saccade/committed").get())->patches, report.refresh);
 }
 
+// If this fails, a picture that did not change is encoded all the same, or what is kept of it is shown after
+// the camera has changed its size or the user has sought.
+TEST(LocalMllm, KeepsWhatItSawUntilTheStreamIsAnother) {
+  const auto night = [](int number) {
+    auto buffer = picture(number, kBytes, 12);
+    MasReport report;
+    report.frame = static_cast<std::uint64_t>(number);
+    report.grid = {12, 12};
+    report.refresh.assign(144, 0);
+    set_mas(buffer.get(), report);
+    return buffer;
+  };
+  Mind mind;
+  mind.push(gated(1, true));
+  const auto by_day = text_of(mind.pull().get());
+  mind.push(night(2));
+  EXPECT_EQ(text_of(mind.pull().get()), by_day);
+  mind.begin("video/x-raw,format=RGB,width=64,height=48,framerate=5/1");
+  mind.push(night(3));
+  EXPECT_EQ(text_of(mind.pull().get()), "night");
+
+  mind.push(gated(4, true));
+  mind.pull();
+  gst_harness_push_event(mind.harness(), gst_event_new_flush_start());
+  gst_harness_push_event(mind.harness(), gst_event_new_flush_stop(TRUE));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(mind.harness(), gst_event_new_segment(&segment));
+  mind.push(night(5));
+  EXPECT_EQ(text_of(mind.pull().get()), "night");
+}
+
 // --- questions ---
 
 TEST(LocalMllm, APromptChangedWhilePlayingIsAnsweredFromTheNextFrame) {

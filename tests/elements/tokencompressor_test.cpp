@@ -157,6 +157,14 @@ TEST(TokenCompressor, EncodesWhatTheGateAsksFor) {
   }
 }
 
+// If this fails, merge-inside does not reach the encoder.
+TEST(TokenCompressor, MergesInsideTheEncoder) {
+  const auto merged = get_tokens(Compressor("merge-inside=0.5").look_at(picture(3)).get());
+  const auto plain = get_tokens(Compressor().look_at(picture(3)).get());
+  EXPECT_EQ(merged->count(), plain->count());
+  EXPECT_NE(merged->values, plain->values);
+}
+
 // If this fails, a user who wants llama.cpp's own numbers does not get them.
 TEST(TokenCompressor, LibmtmdEncodesWholePictures) {
   Compressor c("encoder=libmtmd");
