@@ -93,21 +93,36 @@ def _same_answers(name, row, reference, start=0.0, end=float("inf")):
     return bootstrap.share(name, items)
 
 
+def _rows(suite, variants, role, out, say, jobs):
+    """A Row per configuration, with this pair, over the suite's clips; none is missing."""
+    truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in suite.exact]}
+    plan = Plan(suite, ("exact",), {"exact": [dataclasses.replace(v, pair=role) for v in variants]}, truths, out)
+    plan.resume, plan.jobs, plan.say = True, jobs, say
+    rows = Evaluation(plan).rows("exact")
+    for row in rows:
+        if row.missing:
+            raise EvalError("%s is missing: %s" % (row.name, row.missing[0]["reason"]))
+    return rows
+
+
+def _right(rows, role):
+    return [{"name": row.name, "pair": role, "right": figures_of(row, None, "exact")["accuracy_answers"]} for row in rows]
+
+
+def _with(configuration, name, properties):
+    """The same with more properties of tokencompressor."""
+    return dataclasses.replace(configuration, name=name, launch=configuration.launch.replace(COMPRESS, COMPRESS + properties + " "))
+
+
 def _answers(role, out, say, jobs):
     """What partial encodes do to the answers of this pair, on the clips of the full suite."""
-    full = SUITES["full"]
-    variants = [dataclasses.replace(CONFIGURATIONS[name], pair=role) for name in VARIANTS]
-    variants += [dataclasses.replace(variants[0], name="saccade-whole-after-%d" % n,
-                                     launch=variants[0].launch.replace(COMPRESS, COMPRESS + "whole-after=%d " % n)) for n in WHOLE_AFTER]
-    truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in full.exact]}
+    full, default = SUITES["full"], CONFIGURATIONS["saccade"]
+    variants = [CONFIGURATIONS[name] for name in VARIANTS]
+    variants += [_with(default, "saccade-whole-after-%d" % n, "whole-after=%d" % n) for n in WHOLE_AFTER]
     suite = Suite("encoder", "whole encodes and partial ones", exact=full.exact, kinds=full.kinds)
-    plan = Plan(suite, ("exact",), {"exact": variants}, truths, os.path.join(out, role))
-    plan.resume, plan.jobs, plan.say = True, jobs, say
-    rows = {row.name: row for row in Evaluation(plan).rows("exact")}
+    rows = {row.name: row for row in _rows(suite, variants, role, os.path.join(out, role), say, jobs)}
     found = []
     for name, row in rows.items():
-        if row.missing:
-            raise EvalError("%s is missing: %s" % (name, row.missing[0]["reason"]))
         reference = rows.get(REFERENCE.get(name, "saccade-whole"))
         found.append({"name": name, "pair": role, "accuracy": figures_of(row, None, "exact")["accuracy_untimed"]["all"],
                       "reference": reference.name if reference else None,
@@ -118,63 +133,45 @@ def _answers(role, out, say, jobs):
 def _drift(role, out, say, jobs):
     """Whether the answers of partial encodes move away from those of whole ones as the minutes go by, and with every whole
     encode after the first turned off."""
-    whole, default = CONFIGURATIONS["saccade-whole"], CONFIGURATIONS["saccade"]
-    never = dataclasses.replace(default, name="saccade-never-whole",
-                                launch=default.launch.replace(COMPRESS, COMPRESS + "whole-every=0 whole-after=0 "))
+    default = CONFIGURATIONS["saccade"]
+    variants = [CONFIGURATIONS["saccade-whole"], default, _with(default, "saccade-never-whole", "whole-every=0 whole-after=0")]
     suite = Suite("drift", "ten minutes", exact=(LONG,), kinds=EVERYDAY)
-    variants = [dataclasses.replace(c, pair=role) for c in (whole, default, never)]
-    plan = Plan(suite, ("exact",), {"exact": variants}, {"exact": [(LONG.name, clips.rendered(LONG, say))]},
-                os.path.join(out, role + "-drift"))
-    plan.resume, plan.jobs, plan.say = True, jobs, say
-    reference, *rows = Evaluation(plan).rows("exact")
+    reference, *rows = _rows(suite, variants, role, os.path.join(out, role + "-drift"), say, jobs)
     return [{"name": row.name, "pair": role,
              "same": [_same_answers("%s/%s/%d" % (role, row.name, start), row, reference, start, start + LONG_PART_S)
                       for start in range(0, LONG.seconds, LONG_PART_S)]} for row in rows]
 
 
-def _compressed(method, keep, role):
-    more = "method=%s keep=%g " % (method, keep)
-    return Configuration("%s-%g" % (method, 100 * keep), "", pair=role,
-                         launch=SOURCE + COMPRESS + more + "! " + ANSWER + "answer-on=frame " + END)
+def _each_picture(name, launch):
+    return Configuration(name, "", launch=SOURCE + launch + "answer-on=frame " + END)
+
+
+def _compressed(method, keep):
+    return _each_picture("%s-%g" % (method, 100 * keep), COMPRESS + "method=%s keep=%g ! " % (method, keep) + ANSWER)
 
 
 def _merging(role, out, say, jobs):
-    """What merging inside the encoder does to the answers, over the same pictures as _compressors(), and to the time."""
-    suite = SUITES["models"]
-    variants = [Configuration("merge-inside-%g" % (100 * share), "", pair=role, launch=SOURCE + COMPRESS + "merge-inside=%g ! " % share +
-                              ANSWER + "answer-on=frame " + END) for share in MERGED]
-    truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in suite.exact]}
-    plan = Plan(suite, ("exact",), {"exact": variants}, truths, os.path.join(out, role + "-merged"))
-    plan.resume, plan.jobs, plan.say = True, jobs, say
-    return [{"name": row.name, "pair": role, "right": figures_of(row, None, "exact")["accuracy_answers"]}
-            for row in Evaluation(plan).rows("exact")]
+    """What merging inside the encoder does to the answers, over the same pictures as _compressors()."""
+    variants = [_each_picture("merge-inside-%g" % (100 * share), COMPRESS + "merge-inside=%g ! " % share + ANSWER) for share in MERGED]
+    return _right(_rows(SUITES["models"], variants, role, os.path.join(out, role + "-merged"), say, jobs), role)
 
 
 def _compressors(role, out, say, jobs):
     """What is still right when a part of each picture's tokens is kept: scenes of the test split, one picture each. And what
     shows of the loss without a question, over the same pictures."""
     suite = SUITES["models"]
-    variants = [_compressed("none", 1, role)] + [_compressed(m, keep, role) for keep in KEEPS for m in METHODS]
-    truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in suite.exact]}
-    plan = Plan(suite, ("exact",), {"exact": variants}, truths, os.path.join(out, role + "-tokens"))
-    plan.resume, plan.jobs, plan.say = True, jobs, say
-    files = [pair(role).model, pair(role).mmproj]
-    lost = {keep: _bench("encode_bench", "tokens", *files, str(truths["exact"][0][1].clip), str(keep)) for keep in KEEPS}
-    unlabelled = {_compressed(m, keep, role).name: lost[keep][m] for keep in KEEPS for m in METHODS}
-    return [{"name": row.name, "pair": role, "right": figures_of(row, None, "exact")["accuracy_answers"],
-             "lost": unlabelled.get(row.name)} for row in Evaluation(plan).rows("exact")]
+    variants = [_compressed("none", 1)] + [_compressed(m, keep) for keep in KEEPS for m in METHODS]
+    found = _right(_rows(suite, variants, role, os.path.join(out, role + "-tokens"), say, jobs), role)
+    words = [pair(role).model, pair(role).mmproj, str(clips.rendered(suite.exact[0], say).clip)]
+    lost = {keep: _bench("encode_bench", "tokens", *words, str(keep)) for keep in KEEPS}
+    unlabelled = {_compressed(m, keep).name: lost[keep][m] for keep in KEEPS for m in METHODS}
+    return [dict(f, lost=unlabelled.get(f["name"])) for f in found]
 
 
 def _closer(role, out, say, jobs):
     """What a closer look at the hottest part does to the answers of a pair that never learned to read one."""
-    suite = SUITES["models"]
-    launch = SOURCE + GATE + ANSWER + "answer-on=frame detail=%s " + END
-    variants = [Configuration(detail, "", pair=role, launch=launch % detail) for detail in ("overview", "crop")]
-    truths = {"exact": [(spec.name, clips.rendered(spec, say)) for spec in suite.exact]}
-    plan = Plan(suite, ("exact",), {"exact": variants}, truths, os.path.join(out, role + "-closer"))
-    plan.resume, plan.jobs, plan.say = True, jobs, say
-    return [{"name": row.name, "pair": role, "right": figures_of(row, None, "exact")["accuracy_answers"]}
-            for row in Evaluation(plan).rows("exact")]
+    variants = [_each_picture(detail, GATE + ANSWER + "detail=%s " % detail) for detail in ("overview", "crop")]
+    return _right(_rows(SUITES["models"], variants, role, os.path.join(out, role + "-closer"), say, jobs), role)
 
 
 def run(folder, out, docs, jobs, say):
