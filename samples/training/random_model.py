@@ -52,7 +52,7 @@ def text_type(tensor, matrix):
     return matrix
 
 
-def vision_type(tensor, matrix):
+def projector_type(tensor, matrix):
     """The type of a tensor in the projector's file."""
     if matrix == "f32":
         return "f32"
@@ -60,7 +60,7 @@ def vision_type(tensor, matrix):
         return "f16"
     if tensor.use == "conv":
         return "f16" if matrix == "f16" else "f32"
-    if len(tensor.shape) == 1 or tensor.use == "exact":
+    if len(tensor.shape) == 1 or tensor.use in ("exact", "bias"):
         return "f32"
     return "f16" if tensor.shape[-1] % BLOCKS[matrix][0] else matrix
 
@@ -70,7 +70,7 @@ def typed(tensors, choose, matrix):
 
 
 def parameters_of(family):
-    tensors = list(family.text.tensors()) + list(family.vision_tensors())
+    tensors = list(family.text.tensors()) + list(family.projector_tensors())
     return sum(int(np.prod(t.shape, dtype=np.int64)) for t in tensors if t.counted)
 
 
@@ -87,9 +87,7 @@ def width_of(tensor):
     """Standard deviation of a tensor's values."""
     if tensor.name == "token_embd.weight":   # small against what the layers add, or a tied output repeats its input
         return tensor.shape[-1] ** -0.5 / 2
-    if tensor.use in ("matrix", "half", "output"):
-        return tensor.shape[-1] ** -0.5
-    if tensor.use == "conv":
+    if tensor.use in ("matrix", "half", "output", "conv"):
         return float(np.prod(tensor.shape[1:])) ** -0.5
     return SMALL if tensor.use == "bias" or len(tensor.shape) == 1 else 0.5
 
@@ -140,9 +138,13 @@ def write_projector(gguf, path, family, tensors, kind, weights):
     w.add_type(gguf.GGUFType.MMPROJ)
     w.add_name("%s shape, random weights" % family.title)
     w.add_file_type(gguf.LlamaFileType["ALL_F32" if kind == "f32" else "MOSTLY_" + kind.upper()])
-    w.add_vision_projection_dim(family.text.width)
-    family.vision.describe(w)
-    family.describe_vision(w, gguf)
+    if family.vision:
+        w.add_vision_projection_dim(family.text.width)
+        family.vision.describe(w)
+    if family.audio:
+        w.add_audio_projection_dim(family.text.width)
+        family.audio.describe(w)
+    family.describe_projector(w, gguf)
     write_tensors(w, gguf, tensors, weights)
 
 
@@ -161,22 +163,22 @@ def make_pair(name, options, gguf, weights):
     """Writes one pair, or says only what it would be; returns the two paths."""
     family, words = parts_of(name, options.tiny)
     text = typed(family.text.tensors(), text_type, options.type)
-    vision = typed(family.vision_tensors(), vision_type, options.projector_type)
-    text_bytes, vision_bytes = bytes_of(text, words), bytes_of(vision)
+    projector = typed(family.projector_tensors(), projector_type, options.projector_type)
+    text_bytes, projector_bytes = bytes_of(text, words), bytes_of(projector)
     stem = os.path.join(options.out, ("tiny-" if options.tiny else "") + name)
     paths = (stem + "-text.gguf", stem + "-mmproj.gguf")
     print("%-24s %13s parameters  text %s %s  mmproj %s %s" % (
         os.path.basename(stem), f"{parameters_of(family):,}", options.type, megabytes(text_bytes),
-        options.projector_type, megabytes(vision_bytes)), flush=True)
+        options.projector_type, megabytes(projector_bytes)), flush=True)
     if options.dry_run:
         return paths
     os.makedirs(options.out, exist_ok=True)
     free = shutil.disk_usage(options.out).free
-    if text_bytes + vision_bytes + SPARE > free:
+    if text_bytes + projector_bytes + SPARE > free:
         sys.exit("random_model: %s needs %s, and \"%s\" has %s free. Choose another folder with --out, or a smaller "
-                 "--type." % (name, megabytes(text_bytes + vision_bytes), options.out, megabytes(free)))
+                 "--type." % (name, megabytes(text_bytes + projector_bytes), options.out, megabytes(free)))
     write_whole(paths[0], lambda path: write_text(gguf, path, family, words, text, options.type, weights))
-    write_whole(paths[1], lambda path: write_projector(gguf, path, family, vision, options.projector_type, weights))
+    write_whole(paths[1], lambda path: write_projector(gguf, path, family, projector, options.projector_type, weights))
     return paths
 
 

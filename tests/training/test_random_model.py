@@ -33,6 +33,10 @@ needs_gguf = unittest.skipIf(
     GGUF is None, "The Python package gguf is not there: set SACCADE_LLAMA_SOURCE to a llama.cpp source tree.")
 
 
+def count(tensors):
+    return sum(int(np.prod(tensor.shape, dtype=np.int64)) for tensor in tensors if tensor.counted)
+
+
 def run(*arguments):
     """What the program says; SystemExit passes."""
     said = io.StringIO()
@@ -51,6 +55,32 @@ class Shapes(unittest.TestCase):
                     counted += 64 * family.text.width
                 self.assertEqual(counted, family.parameters)
 
+    def test_parts_are_those_of_the_models_that_they_come_from(self):
+        """If this fails, a family whose number is a sum has a wrong part. All of these numbers are published."""
+        qwen25_3b, qwen25_vl_3b = 3_085_938_688, 3_754_622_976
+        llama32_1b, lfm2_350m, whisper_large_v3_encoder = 1_235_814_400, 354_483_968, 636_968_960
+        omni, ultravox = shapes.FAMILIES["qwen2.5-omni-3b"], shapes.FAMILIES["ultravox-0.5-1b"]
+        self.assertEqual(count(t for t in omni.text.tensors() if t.name != "output.weight"), qwen25_3b)
+        vision = list(omni.vision.tensors()) + list(omni.projector(omni.text, omni.vision))
+        self.assertEqual(count(vision), qwen25_vl_3b - qwen25_3b)
+        self.assertEqual(count(ultravox.audio.tensors()), whisper_large_v3_encoder)
+        table = shapes.whisper.POSITIONS * omni.audio.width
+        self.assertEqual(count(omni.audio.tensors()), whisper_large_v3_encoder - table)
+        self.assertEqual(count(ultravox.text.tensors()), llama32_1b)
+        self.assertEqual(count(shapes.FAMILIES["lfm2-vl-450m"].text.tensors()), lfm2_350m)
+
+    def test_a_tiny_model_stacks_sound_without_a_rest(self):
+        """If this fails, libmtmd aborts: it counts the rest of a stack otherwise than it computes it."""
+        self.assertEqual(shapes.whisper.POSITIONS % shapes.ultravox.TINY_STACK, 0)
+
+    def test_convolutions_keep_activations_at_unit_size(self):
+        """If this fails, what a convolution makes overflows f16, or vanishes beside its bias."""
+        for family in shapes.FAMILIES.values():
+            for tensor in family.projector_tensors():
+                if len(tensor.shape) > 2:
+                    inputs = np.prod(tensor.shape[1:])
+                    self.assertAlmostEqual(random_model.width_of(tensor) * inputs ** 0.5, 1, msg=tensor.name)
+
     def test_every_type_fits_every_shape(self):
         """If this fails, a family cannot be written in some type."""
         for name in shapes.FAMILIES:
@@ -60,7 +90,7 @@ class Shapes(unittest.TestCase):
                 self.assertEqual(len(words.texts), family.text.vocab)
                 for kind in random_model.TYPES:
                     tensors = random_model.typed(family.text.tensors(), random_model.text_type, kind)
-                    tensors += random_model.typed(family.vision_tensors(), random_model.vision_type,
+                    tensors += random_model.typed(family.projector_tensors(), random_model.projector_type,
                                                   kind if kind in random_model.PROJECTOR_TYPES else "q8_0")
                     self.assertGreater(random_model.bytes_of(tensors, words), 0)
                     self.assertEqual(len(tensors), len({tensor.name for tensor, _ in tensors}))
@@ -133,6 +163,34 @@ class Files(unittest.TestCase):
                 for kind, size in zip(("text", "mmproj"), (said.split()[5], said.split()[9])):
                     true = os.path.getsize(os.path.join(folder, "tiny-%s-%s.gguf" % (name, kind)))
                     self.assertAlmostEqual(true / 1e6, float(size), delta=0.08)
+
+    def test_a_hybrid_model_says_which_layers_attend(self):
+        """If this fails, llama.cpp looks for the tensors of attention in a layer that convolves."""
+        with tempfile.TemporaryDirectory() as folder:
+            run("lfm2-vl-450m", "--tiny", "--out", folder)
+            file = GGUF.GGUFReader(os.path.join(folder, "tiny-lfm2-vl-450m-text.gguf"))
+            heads = file.fields["lfm2.attention.head_count_kv"].contents()
+            names = {tensor.name for tensor in file.tensors}
+            del file   # it maps the file
+        self.assertEqual(heads, [0, 1])
+        for layer, attends in enumerate(heads):
+            self.assertEqual("blk.%d.attn_k.weight" % layer in names, bool(attends))
+            self.assertEqual("blk.%d.shortconv.conv.weight" % layer in names, not attends)
+
+    def test_the_projector_file_says_what_the_model_sees_and_hears(self):
+        """If this fails, libmtmd loads one encoder of two, or looks for one that is not there."""
+        senses = {"qwen2.5-omni-3b": (True, True), "ultravox-0.5-1b": (False, True), "lfm2-vl-450m": (True, False)}
+        for name, (sees, hears) in senses.items():
+            with self.subTest(family=name), tempfile.TemporaryDirectory() as folder:
+                run(name, "--tiny", "--out", folder)
+                file = GGUF.GGUFReader(os.path.join(folder, "tiny-%s-mmproj.gguf" % name))
+                for sense, has, first in (("vision", sees, "v."), ("audio", hears, "a.")):
+                    self.assertEqual("clip.has_%s_encoder" % sense in file.fields, has)
+                    self.assertEqual("clip.%s.projection_dim" % sense in file.fields, has)
+                    self.assertEqual(any(tensor.name.startswith(first) for tensor in file.tensors), has)
+                biases = [tensor.tensor_type.name for tensor in file.tensors if tensor.name.endswith(".bias")]
+                del file
+                self.assertEqual(set(biases), {"F32"})
 
     def test_values_have_the_wanted_width_in_every_type(self):
         """If this fails, activations vanish or overflow, and the speed of denormal numbers is measured."""

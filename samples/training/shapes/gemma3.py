@@ -46,14 +46,14 @@ def describe_tiny_vision(w, gguf):
 def tiny(family):
     return dataclasses.replace(
         family, text=small_decoder(family.text), vision=small_vit(family.vision, positions=64),
-        describe_text=describe_tiny_text, describe_vision=describe_tiny_vision)
+        describe_text=describe_tiny_text, describe_projector=describe_tiny_vision)
 
 
 FAMILIES = (
     Family(
         "gemma-3-4b", "Gemma-3-4B", 4_300_079_472,
         Decoder("gemma3", layers=34, width=2560, heads=8, kv_heads=4, head_dim=256, ff=10240, vocab=262144,
-                context=131072, rope_base=1000000.0, eps=1e-6, tied=True, gemma_norms=True),
+                context=131072, rope_base=1000000.0, eps=1e-6, tied=True, qk_norms=True, post_norms=True),
         Vit(layers=27, width=1152, heads=16, ff=4304, image=896, patch=14, eps=1e-6, positions=4096),
         Words(SPECIALS, eos="<eos>", pad="<pad>", bos="<bos>", add_bos=True, template=TEMPLATE),
         projector, describe_text, describe_vision, tiny),

@@ -34,7 +34,7 @@ def tiny(family):
     return dataclasses.replace(
         family, text=small_decoder(family.text, width=RESAMPLER_HEAD, heads=4), vision=small_vit(family.vision),
         projector=lambda text, vit: projector(text, vit, TINY_QUERIES),
-        describe_vision=lambda w, gguf: describe_vision(w, gguf, TINY_QUERIES))
+        describe_projector=lambda w, gguf: describe_vision(w, gguf, TINY_QUERIES))
 
 
 FAMILIES = (

@@ -1,7 +1,10 @@
-"""The parts that the families are put together from: a decoder, a vision transformer, and their tensors."""
+"""The parts that the families are put together from: a decoder, a vision transformer, and their tensors.
+
+What listens is in whisper.py.
+"""
 
 import dataclasses
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -16,7 +19,7 @@ class Tensor(NamedTuple):
       embedding  a matrix with one row per token
       output     a matrix with one row per token, whose rows of tokens that no answer may have are small;
                  also an embedding that is the output at once
-      half       a matrix that is f16 whatever the type
+      half       a matrix or a convolution that is f16 whatever the type
       conv       patch convolution
       exact      f32, random
       ones, zeros, bias   f32
@@ -43,32 +46,45 @@ class Decoder:
     eps: float
     tied: bool                 # the embedding is the output, too
     qkv_bias: bool = False
-    gemma_norms: bool = False  # of q and k, and after attention and feed-forward
+    qk_norms: bool = False
+    post_norms: bool = False   # after attention and feed-forward
+    rope_table: bool = False   # factors of the rotary positions, which follow from the context's length
+
+    last_norm = "output_norm.weight"
 
     def tensors(self):
         yield Tensor("token_embd.weight", (self.vocab, self.width), "output" if self.tied else "embedding")
-        yield Tensor("output_norm.weight", (self.width,), "ones")
+        yield Tensor(self.last_norm, (self.width,), "ones")
         if not self.tied:
             yield Tensor("output.weight", (self.vocab, self.width), "output")
+        if self.rope_table:
+            yield Tensor("rope_freqs.weight", (self.head_dim // 2,), "ones", counted=False)
         for k in range(self.layers):
-            yield from self._layer("blk.%d." % k)
+            blk = "blk.%d." % k
+            yield Tensor(blk + "attn_norm.weight", (self.width,), "ones")
+            yield from self._mixing(k, blk)
+            if self.post_norms:
+                yield Tensor(blk + "post_attention_norm.weight", (self.width,), "ones")
+                yield Tensor(blk + "post_ffw_norm.weight", (self.width,), "ones")
+            yield Tensor(blk + "ffn_norm.weight", (self.width,), "ones")
+            yield Tensor(blk + "ffn_gate.weight", (self.ff, self.width), "matrix")
+            yield Tensor(blk + "ffn_up.weight", (self.ff, self.width), "matrix")
+            yield Tensor(blk + "ffn_down.weight", (self.width, self.ff), "matrix")
 
-    def _layer(self, blk):
-        yield Tensor(blk + "attn_norm.weight", (self.width,), "ones")
+    def _mixing(self, _layer, blk):
+        """What a layer's tokens see of each other."""
         for part, heads in (("q", self.heads), ("k", self.kv_heads), ("v", self.kv_heads)):
             yield Tensor(blk + "attn_%s.weight" % part, (heads * self.head_dim, self.width), "matrix")
             if self.qkv_bias:
                 yield Tensor(blk + "attn_%s.bias" % part, (heads * self.head_dim,), "bias")
         yield Tensor(blk + "attn_output.weight", (self.width, self.heads * self.head_dim), "matrix")
-        if self.gemma_norms:
+        if self.qk_norms:
             yield Tensor(blk + "attn_q_norm.weight", (self.head_dim,), "ones")
             yield Tensor(blk + "attn_k_norm.weight", (self.head_dim,), "ones")
-            yield Tensor(blk + "post_attention_norm.weight", (self.width,), "ones")
-            yield Tensor(blk + "post_ffw_norm.weight", (self.width,), "ones")
-        yield Tensor(blk + "ffn_norm.weight", (self.width,), "ones")
-        yield Tensor(blk + "ffn_gate.weight", (self.ff, self.width), "matrix")
-        yield Tensor(blk + "ffn_up.weight", (self.ff, self.width), "matrix")
-        yield Tensor(blk + "ffn_down.weight", (self.width, self.ff), "matrix")
+
+    def head_count_kv(self):
+        """One number, or a list with one for each layer."""
+        return self.kv_heads
 
     def describe(self, w):
         w.add_block_count(self.layers)
@@ -76,7 +92,7 @@ class Decoder:
         w.add_embedding_length(self.width)
         w.add_feed_forward_length(self.ff)
         w.add_head_count(self.heads)
-        w.add_head_count_kv(self.kv_heads)
+        w.add_head_count_kv(self.head_count_kv())
         w.add_layer_norm_rms_eps(self.eps)
         w.add_key_length(self.head_dim)
         w.add_value_length(self.head_dim)
@@ -101,7 +117,9 @@ class Vit:
     layer_scale: bool = False
     post_norm: bool = True
     patch_bias: bool = True
-    gelu: bool = True    # else the quick approximation
+    rms_norms: bool = False
+    gate: bool = False   # in the feed-forward
+    gelu: bool = True    # else the quick approximation, or what the family says
     mean: tuple = HALF
     std: tuple = HALF
 
@@ -116,20 +134,25 @@ class Vit:
         if self.positions:
             yield Tensor("v.position_embd.weight", (self.positions, self.width), "exact")
         if self.post_norm:
-            yield from norm("v.post_ln", self.width)
+            yield from self._norm("v.post_ln")
         for k in range(self.layers):
             yield from self._layer("v.blk.%d." % k)
 
     def _layer(self, blk):
-        yield from norm(blk + "ln1", self.width)
+        yield from self._norm(blk + "ln1")
         for part in ("attn_q", "attn_k", "attn_v", "attn_out"):
             yield from linear(blk + part, self.width, self.width)
-        yield from norm(blk + "ln2", self.width)
+        yield from self._norm(blk + "ln2")
+        if self.gate:
+            yield from linear(blk + "ffn_gate", self.width, self.ff)
         yield from linear(blk + "ffn_up", self.width, self.ff)
         yield from linear(blk + "ffn_down", self.ff, self.width)
         if self.layer_scale:
             yield Tensor(blk + "ls1.weight", (self.width,), "ones")
             yield Tensor(blk + "ls2.weight", (self.width,), "ones")
+
+    def _norm(self, name):
+        return rms_norm(name, self.width) if self.rms_norms else norm(name, self.width)
 
     def describe(self, w):
         w.add_clip_has_vision_encoder(True)
@@ -146,8 +169,12 @@ class Vit:
             w.add_vision_use_gelu(True)
 
 
-def norm(name, width):
+def rms_norm(name, width):
     yield Tensor(name + ".weight", (width,), "ones")
+
+
+def norm(name, width):
+    yield from rms_norm(name, width)
     yield Tensor(name + ".bias", (width,), "zeros")
 
 
@@ -170,21 +197,27 @@ class Words:
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """A pair: language model, vision transformer, and the projector between them."""
+    """A pair: language model, what sees and what listens for it, and the projectors between them."""
     name: str
     title: str
     parameters: int       # as published
     text: Decoder
-    vision: Vit
+    vision: Optional[Vit]           # None = it sees nothing
     words: Words
-    projector: Callable          # (text, vision) -> the projector's tensors
-    describe_text: Callable      # (writer, gguf) -> None: what only this family's text file says
-    describe_vision: Callable    # (writer, gguf) -> None
-    tiny: Callable               # (family) -> the same family, small
+    projector: Optional[Callable]   # (text, vision) -> the projector's tensors
+    describe_text: Callable         # (writer, gguf) -> None: what only this family's text file says
+    describe_projector: Callable    # (writer, gguf) -> None: what only this family's other file says
+    tiny: Callable                  # (family) -> the same family, small
+    audio: Optional["Whisper"] = None            # None = it hears nothing
+    audio_projector: Optional[Callable] = None   # (text, audio) -> the projector's tensors
 
-    def vision_tensors(self):
-        yield from self.vision.tensors()
-        yield from self.projector(self.text, self.vision)
+    def projector_tensors(self):
+        if self.vision:
+            yield from self.vision.tensors()
+            yield from self.projector(self.text, self.vision)
+        if self.audio:
+            yield from self.audio.tensors()
+            yield from self.audio_projector(self.text, self.audio)
 
 
 def nothing_more(_writer, _gguf):

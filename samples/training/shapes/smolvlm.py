@@ -30,7 +30,7 @@ def tiny(family):
     return dataclasses.replace(
         family, text=small_decoder(family.text), vision=vision,
         projector=lambda text, vit: projector(text, vit, TINY_SHUFFLE),
-        describe_vision=lambda w, gguf: describe_vision(w, gguf, TINY_SHUFFLE, 2 * vision.image))
+        describe_projector=lambda w, gguf: describe_vision(w, gguf, TINY_SHUFFLE, 2 * vision.image))
 
 
 def _smol(name, title, parameters, **text):
