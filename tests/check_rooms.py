@@ -24,7 +24,7 @@ LIBRARIES = {
     "llama.cpp": (r"^(llama|ggml|gguf|mtmd)[\w-]*\.h$", ("engine/vision", "engine/mllm")),
     "oneDNN": (r"^(oneapi/|dnnl)", ("engine/vision",)),
     "libsoup": (r"^libsoup/", ("engine/offload",)),
-    "json-glib": (r"^json-glib/", ("engine/offload", "gst-plugins/common")),
+    "json-glib": (r"^json-glib/", ("engine/mllm", "engine/offload", "gst-plugins/common")),
     "OpenCV": (r"^opencv2/", ("engine/sparsity", "engine/sampling")),
     "Eigen": (r"^Eigen/", ("engine/sparsity", "engine/tokens")),
     "GStreamer": (r"^gst/", ("gst-plugins",)),

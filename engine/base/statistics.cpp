@@ -17,6 +17,9 @@ void DurationStatistics::add(Duration d) {
     next_ = (next_ + 1) % capacity_;
   }
   ++total_;
+  sum_ += d;
+  for (std::size_t i = 0; i < histogram_.size(); ++i)
+    if (to_seconds(d) <= kHistogramBounds[i]) ++histogram_[i];
 }
 
 Duration DurationStatistics::quantile(double q) const {

@@ -27,28 +27,36 @@ constexpr const char *to_string(AnswerSource source) {
 struct AnswerTimings {
   Duration queued{};
   Duration encode{};
+  Duration waiting{};  // for the model's thread, which other sessions may keep busy
   Duration prefill{};
   Duration decode{};
   Duration capture_to_answer{};
 };
 
 struct Answer {
+  std::string stream;    // whom it belongs to, where several are answered; empty = nobody said
   std::uint64_t id = 0;  // of the segment that was answered; counts up from 1 per element
   std::string question;
   std::string text;  // UTF-8, no surrounding white space; may be empty when the model ends at once
   // Natural logarithm, one per token of the text; of the end token alone when the text is empty.
   std::vector<float> token_log_probabilities;
-  float confidence = 0;  // [0, 1]; geometric mean of the token probabilities
+  float confidence = 0;  // [0, 1]; of the local model as in confidence.h, of a server confidence_of()
   AnswerSource source = AnswerSource::edge;
   StreamInterval about;  // the pts interval that it speaks of
   AnswerTimings timings;
   int visual_tokens_seen = 0;
   int visual_tokens_kept = 0;
+  int prompt_tokens = 0;                    // that it was asked with,
+  int prompt_tokens_read = 0;               // and those of them that were not in the KV cache already
+  int tokens_guessed = 0;                   // of the answer, before they were chosen,
+  int tokens_guessed_right = 0;             // and those of them that were
+  bool partial = false;                     // it still grows; text is what there is of it
+  std::optional<std::string> unsure_of;     // what would have been said, where `text` says that it is unsure
   bool truncated = false;                   // stopped at max-tokens or the end of the context, not by itself
   std::optional<std::uint64_t> supersedes;  // id of the earlier answer that this one corrects
 };
 
-// Geometric mean of the probabilities, in [0, 1]; 0 for no tokens.
+// What is known of a server's answer: the geometric mean of the probabilities, in [0, 1]; 0 for no tokens.
 float confidence_of(const std::vector<float> &token_log_probabilities);
 
 }  // namespace saccade

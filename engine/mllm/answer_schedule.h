@@ -11,6 +11,7 @@ namespace saccade {
 enum class AnswerOn {
   change,    // when the gate says that something changed; every frame when there is no gate
   frame,     // on every frame
+  interval,  // as often as at_most_every allows, whether or not something changed
   question,  // only when asked: ask() or the text pad
 };
 

@@ -15,8 +15,11 @@ Result<std::unique_ptr<SegmentAnswerer>> SegmentAnswerer::create(const ModelFile
   if (options.detail != Detail::tiles) {
     auto encoder = make_encoder(pair.value(), {.kind = options.encoder});
     if (!encoder.ok()) return encoder.status();
-    auto every = make_compressor("none");
-    answerer->stage_ = std::make_unique<TokenStage>(std::move(encoder).value(), std::move(every).value());
+    // Everything is kept, unless a latency budget asks for less.
+    auto compressor = make_compressor("auto");
+    if (!compressor.ok()) return compressor.status();
+    answerer->stage_ =
+        std::make_unique<TokenStage>(std::move(encoder).value(), std::move(compressor).value());
   }
   if (options.detail != Detail::overview) {
     // Tiles are cut and encoded by libmtmd: no other weights need be loaded for them.
@@ -28,10 +31,15 @@ Result<std::unique_ptr<SegmentAnswerer>> SegmentAnswerer::create(const ModelFile
   auto session = Session::create(pair.value(), options.session);
   if (!session.ok()) return session.status();
   answerer->session_ = std::move(session).value();
+  auto grammar = grammar_of(pair.value(), options.form);
+  if (!grammar.ok()) return grammar.status();
+  answerer->grammar_ = std::move(grammar).value();
+  answerer->budget_ = LatencyBudget(options.latency_budget, options.session.max_tokens);
   return answerer;
 }
 
-Status SegmentAnswerer::see(const Frame &rgb, const PatchMap &refresh, std::stop_token stop) {
+Status SegmentAnswerer::see(const Frame &rgb, const PatchMap &refresh, std::stop_token stop,
+                            Duration waited) {
   const auto start = Clock::now();
   if (!stage_) {
     auto tiles = encoder_->encode_tiles(rgb, stop);
@@ -44,8 +52,11 @@ Status SegmentAnswerer::see(const Frame &rgb, const PatchMap &refresh, std::stop
     remember({{encoder().overview(std::move(same))}, rgb.pts, {}});
     return {};
   }
-  auto tokens = stage_->encode(rgb, advice, {}, stop);
+  KeepAmount amount;
+  amount.ratio = budget_.plan(waited, /*encoded=*/false).keep;
+  auto tokens = stage_->encode(rgb, advice, amount, stop);
   if (!tokens.ok()) return tokens.status();
+  if (amount.ratio < 1) ++given_up_.pictures_compressed;
   remember({{encoder().overview(std::move(tokens).value())}, rgb.pts, Clock::now() - start});
   return {};
 }
@@ -75,18 +86,32 @@ Status SegmentAnswerer::look_closer(const Frame &part, std::stop_token stop) {
   return {};
 }
 
+bool SegmentAnswerer::may_look_closer(Duration waited) {
+  if (options_.detail != Detail::crop) return false;
+  const bool may = budget_.plan(waited, /*encoded=*/true).detail;
+  if (!may) ++given_up_.closer_looks;
+  return may;
+}
+
 Result<Answer> SegmentAnswerer::answer(const std::string &question, std::stop_token stop,
-                                       const TokenListener &listener) {
+                                       const TokenListener &listener, Duration waited) {
   if (window_.empty())
     return Status{StatusKind::invalid_argument,
                   "\"" + question + "\" cannot be answered: no picture was seen yet"};
   std::vector<EncodedImage> images;
   for (const auto &seen : window_) images.insert(images.end(), seen.images.begin(), seen.images.end());
-  auto answer = session_->ask(question, images, stop, listener);
-  if (!answer.ok()) return answer.status();
-  answer.value().about = {window_.front().pts, window_.back().pts};
-  answer.value().timings.encode = window_.back().encode_time;
-  return answer;
+  AskOptions asking;
+  asking.grammar = grammar_;
+  asking.listener = listener;
+  asking.max_tokens = budget_.plan(waited, /*encoded=*/true).max_tokens;
+  auto made = session_->ask(question, images, stop, asking);
+  if (!made.ok()) return made.status();
+  auto &answer = made.value();
+  answer.about = {window_.front().pts, window_.back().pts};
+  answer.timings.encode = window_.back().encode_time;
+  budget_.learn(answer);
+  if (answer.truncated && asking.max_tokens < options_.session.max_tokens) ++given_up_.answers_shortened;
+  return made;
 }
 
 void SegmentAnswerer::remember(Seen seen) {

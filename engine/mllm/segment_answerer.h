@@ -10,6 +10,8 @@
 #include "base/frame.h"
 #include "base/status.h"
 #include "mllm/answer.h"
+#include "mllm/answer_form.h"
+#include "mllm/latency_budget.h"
 #include "mllm/session.h"
 #include "vision/token_stage.h"
 #include "vision/vision_encoder.h"
@@ -27,6 +29,15 @@ struct SegmentAnswererOptions {
   int window = 1;  // pictures that a question is asked about, the newest last; at least 1
   Detail detail = Detail::overview;
   EncoderKind encoder = EncoderOptions().kind;
+  AnswerForm form;
+  Duration latency_budget{};  // from a picture's coming to its answer; zero = none
+};
+
+// What was given up so far to stay within the latency budget.
+struct GivenUp {
+  std::uint64_t closer_looks = 0;
+  std::uint64_t pictures_compressed = 0;  // fewer of their tokens read than there were
+  std::uint64_t answers_shortened = 0;    // cut where they would have gone on
 };
 
 // Used by one thread at a time, except for the const functions.
@@ -43,7 +54,8 @@ class SegmentAnswerer {
 
   // Encodes a picture, or what changed in it since the last one, and takes it into the window; the oldest
   // leaves. refresh: on patches(), 255 = changed; empty, or of another grid = everything did.
-  Status see(const Frame &rgb, const PatchMap &refresh, std::stop_token stop);
+  // waited: since it came.
+  Status see(const Frame &rgb, const PatchMap &refresh, std::stop_token stop, Duration waited = {});
   // Takes in what an encoder of the same model has made already.
   void see(SharedTokens tokens);
   // Encodes a part of the picture that was seen last, and takes it in as another picture after it. Exactly
@@ -56,12 +68,21 @@ class SegmentAnswerer {
   // The next picture has nothing to do with the last: after a seek or a change of picture size.
   void forget();
 
+  // What is wrong with the model, although it can be used; empty when nothing is.
+  const std::string &complaint() const { return session_->complaint(); }
+
   bool has_seen() const { return !window_.empty(); }
 
+  // Whether there is time for look_closer().
+  bool may_look_closer(Duration waited);
+
   // About the pictures of the window. Fills in `about` as their time span and `timings.encode` as what
-  // the newest of them cost. Errors as Session::ask, and invalid_argument before anything was seen.
-  Result<Answer> answer(const std::string &question, std::stop_token stop,
-                        const TokenListener &listener = {});
+  // the newest of them cost. waited: since the newest came, or the question. Errors as Session::ask, and
+  // invalid_argument before anything was seen.
+  Result<Answer> answer(const std::string &question, std::stop_token stop, const TokenListener &listener = {},
+                        Duration waited = {});
+
+  const GivenUp &given_up() const { return given_up_; }  // of the thread that uses it
 
  private:
   struct Seen {
@@ -77,6 +98,9 @@ class SegmentAnswerer {
   std::unique_ptr<TokenStage> stage_;       // of whole pictures; null for tiles
   std::unique_ptr<VisionEncoder> encoder_;  // of tiles and closer looks; null for overviews alone
   std::unique_ptr<Session> session_;
+  std::shared_ptr<const Grammar> grammar_;
+  LatencyBudget budget_{Duration::zero(), 1};
+  GivenUp given_up_;
   std::deque<Seen> window_;
 };
 

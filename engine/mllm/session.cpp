@@ -1,40 +1,20 @@
 #include "mllm/session.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
+#include <map>
+#include <utility>
 
-#include "mllm/kv_cache.h"
+#include "mllm/confidence.h"
+#include "mllm/generation.h"
 #include "mllm/prompt.h"
+#include "mllm/scheduler.h"
+#include "mllm/stretch.h"
+#include "vision/llama_handles.h"
 
 namespace saccade {
 namespace {
 
-struct Choice {
-  std::int32_t token = 0;
-  float log_probability = 0;
-};
-
-// The most probable token. Ties go to the lowest id, so that equal input gives equal output.
-Choice choose_greedily(std::span<const float> logits) {
-  const auto best = std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit - *best));
-  return {static_cast<std::int32_t>(best - logits.begin()), static_cast<float>(-std::log(sum))};
-}
-
-std::string piece_of(const llama_vocab *vocabulary, std::int32_t token) {
-  std::string piece(64, '\0');
-  auto length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()),
-                                     0, false);
-  if (length < 0) {
-    piece.resize(static_cast<std::size_t>(-length));
-    length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0,
-                                  false);
-  }
-  piece.resize(static_cast<std::size_t>(std::max(length, 0)));
-  return piece;
-}
+constexpr std::size_t kAnswersRemembered = 32;  // as guesses, each of another question
 
 std::string without_surrounding_space(const std::string &text) {
   constexpr const char *kSpace = " \t\r\n";
@@ -44,19 +24,21 @@ std::string without_surrounding_space(const std::string &text) {
 }
 
 // Adjacent text is joined, so that the cache sees one stretch between two pictures.
-void append_text(std::vector<Stretch> &prompt, const std::vector<std::int32_t> &tokens) {
+void append_text(std::vector<Stretch> &prompt, const TextTokens &tokens) {
   if (tokens.empty()) return;
   if (!prompt.empty())
-    if (auto *text = std::get_if<std::vector<std::int32_t>>(&prompt.back())) {
+    if (auto *text = std::get_if<TextTokens>(&prompt.back())) {
       text->insert(text->end(), tokens.begin(), tokens.end());
       return;
     }
   prompt.emplace_back(tokens);
 }
 
-std::vector<Stretch> lay_out(const Prompt &words, std::span<const EncodedImage> images) {
+std::vector<Stretch> lay_out(const Prompt &words, std::span<const EncodedImage> images,
+                             PromptPosition position) {
   std::vector<Stretch> prompt;
   append_text(prompt, words.opening);
+  if (position == PromptPosition::before) append_text(prompt, words.question);
   for (const auto &image : images) {
     for (const auto &piece : image.pieces) {
       append_text(prompt, piece.announcement);
@@ -64,9 +46,23 @@ std::vector<Stretch> lay_out(const Prompt &words, std::span<const EncodedImage> 
     }
     append_text(prompt, image.closing);
   }
-  append_text(prompt, words.question);
+  if (position == PromptPosition::after) append_text(prompt, words.question);
   append_text(prompt, words.turn);
   return prompt;
+}
+
+// Tokens of another model's projector would be read out of bounds.
+Status check_pictures(std::span<const Stretch> prompt, const ModelPair &pair) {
+  const auto width = llama_model_n_embd_inp(pair.impl().text.get());
+  for (const auto &stretch : prompt) {
+    const auto *picture = std::get_if<SharedTokens>(&stretch);
+    if (!picture || (*picture)->dimension == width) continue;
+    return {StatusKind::invalid_argument, "the picture's tokens have " +
+                                              std::to_string((*picture)->dimension) +
+                                              " numbers each, the model takes " + std::to_string(width) +
+                                              ": they were made by another model's projector"};
+  }
+  return {};
 }
 
 }  // namespace
@@ -75,9 +71,13 @@ struct Session::Impl {
   std::shared_ptr<ModelPair> pair;
   SessionOptions options;
   PromptMaker prompts;
-  std::unique_ptr<KvCache> cache;
+  Calibration calibration;
+  int limit;  // tokens of a prompt and its answer
+  std::unique_ptr<Scheduler::Seat> seat;
+  std::map<std::string, TextTokens> last_answers;  // by question
 
-  Status generate(Answer &answer, std::stop_token stop, const TokenListener &listener);
+  Result<Request> request_for(const std::string &question, std::span<const EncodedImage> images) const;
+  void remember(const std::string &question, const TextTokens &answer);
 };
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -87,15 +87,26 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair
                                                  const SessionOptions &options) {
   auto prompts = PromptMaker::create(pair, options.chat_template, options.system_prompt);
   if (!prompts.ok()) return prompts.status();
-  auto cache = KvCache::create(pair, options.max_context);
-  if (!cache.ok()) return cache.status();
-  auto impl = std::unique_ptr<Impl>(
-      new Impl{std::move(pair), options, std::move(prompts).value(), std::move(cache).value()});
+  const int trained = llama_model_n_ctx_train(pair->impl().text.get());
+  const int wanted = std::max(options.max_context, 1);
+  const int limit = trained > 0 ? std::min(wanted, trained) : wanted;
+  auto seat = Scheduler::join(pair, options.kv_type, limit, std::max(options.guesses, 0));
+  if (!seat.ok()) return seat.status();
+  auto calibration = Calibration::of(pair->impl().text.get());
+  auto impl = std::unique_ptr<Impl>(new Impl{std::move(pair),
+                                             options,
+                                             std::move(prompts).value(),
+                                             std::move(calibration),
+                                             limit,
+                                             std::move(seat).value(),
+                                             {}});
   return std::unique_ptr<Session>(new Session(std::move(impl)));
 }
 
+const std::string &Session::complaint() const { return impl_->calibration.complaint(); }
+
 Result<Answer> Session::ask(const std::string &question, std::span<const EncodedImage> images,
-                            std::stop_token stop, const TokenListener &listener) {
+                            std::stop_token stop, const AskOptions &options) {
   Answer answer;
   answer.question = question;
   for (const auto &image : images)
@@ -104,48 +115,56 @@ Result<Answer> Session::ask(const std::string &question, std::span<const Encoded
         answer.visual_tokens_seen += piece.tokens->seen;
         answer.visual_tokens_kept += piece.tokens->count();
       }
+  auto request = impl_->request_for(question, images);
+  if (!request.ok()) return request.status();
+  const int prompt_tokens = cells_of_all(request.value().prompt);
+  GenerationOptions generating;
+  generating.max_tokens = std::max(
+      1, std::min({impl_->options.max_tokens, options.max_tokens, impl_->limit - prompt_tokens + 1}));
+  generating.grammar = options.grammar;
+  if (const auto last = impl_->last_answers.find(question); last != impl_->last_answers.end())
+    generating.guess = last->second;
+  Generation generation(*impl_->pair, std::move(generating));
+  request.value().generation = &generation;
+  request.value().stop = std::move(stop);
 
-  const auto start = Clock::now();
-  const auto prompt = lay_out(impl_->prompts.make(question), images);
-  if (auto status = impl_->cache->read(prompt, stop); !status.ok()) return status;
-  const auto read = Clock::now();
-  answer.timings.prefill = read - start;
-  if (auto status = impl_->generate(answer, stop, listener); !status.ok()) return status;
-  answer.timings.decode = Clock::now() - read;
-  answer.confidence = confidence_of(answer.token_log_probabilities);
+  const auto report = impl_->seat->run(request.value(), options.listener);
+  if (!report.status.ok()) return report.status;
+  if (impl_->options.guesses > 0) impl_->remember(question, generation.tokens());
+  answer.text = without_surrounding_space(generation.text());
+  answer.token_log_probabilities = generation.log_probabilities();
+  answer.truncated = generation.truncated();
+  answer.confidence = impl_->calibration(answer.token_log_probabilities);
+  answer.timings.waiting = report.waited;
+  answer.timings.prefill = report.prefill;
+  answer.timings.decode = report.decode;
+  answer.prompt_tokens = prompt_tokens;
+  answer.prompt_tokens_read = report.tokens_read;
+  answer.tokens_guessed = report.guessed;
+  answer.tokens_guessed_right = report.guessed_right;
   return answer;
 }
 
-Status Session::Impl::generate(Answer &answer, std::stop_token stop, const TokenListener &listener) {
-  const auto *vocabulary = llama_model_get_vocab(pair->impl().text.get());
-  std::string text;
-  for (int i = 0;; ++i) {
-    const auto logits = cache->logits();
-    if (logits.empty()) return {StatusKind::internal, "llama.cpp gave no logits"};
-    const auto choice = choose_greedily(logits);
-    const bool ended = llama_vocab_is_eog(vocabulary, choice.token);
-    // The end counts only when nothing was said. Averaged with a sure end, an even guess between two words
-    // would have a confidence of 0.7 (measured: the model card's calibration); and servers leave it out, too.
-    if (!ended || answer.token_log_probabilities.empty()) {
-      answer.token_log_probabilities.push_back(choice.log_probability);
-    }
-    if (ended) break;
-    const auto piece = piece_of(vocabulary, choice.token);
-    text += piece;
-    if (listener) listener(piece);
-    if (i + 1 >= options.max_tokens) {
-      answer.truncated = true;
-      break;
-    }
-    const auto status = cache->read_token(choice.token, stop);
-    if (status.kind() == StatusKind::exhausted) {  // what was said so far is still an answer
-      answer.truncated = true;
-      break;
-    }
-    if (!status.ok()) return status;
-  }
-  answer.text = without_surrounding_space(text);
-  return {};
+Result<Request> Session::Impl::request_for(const std::string &question,
+                                           std::span<const EncodedImage> images) const {
+  Request request;
+  request.prompt = lay_out(prompts.make(question), images, options.prompt_position);
+  if (request.prompt.empty())
+    return Status{StatusKind::invalid_argument, "there is nothing to answer: the prompt is empty"};
+  if (auto status = check_pictures(request.prompt, *pair); !status.ok()) return status;
+  const int tokens = cells_of_all(request.prompt);
+  if (tokens > limit)
+    return Status{StatusKind::exhausted, "the prompt does not fit: " + std::to_string(tokens) +
+                                             " tokens, and max-context is " + std::to_string(limit)};
+  request.reserve = std::min(limit, tokens + options.max_tokens);
+  request.sliding = options.kv_policy == KvPolicy::slide;
+  request.priority = options.priority;
+  return request;
+}
+
+void Session::Impl::remember(const std::string &question, const TextTokens &answer) {
+  if (last_answers.size() >= kAnswersRemembered && !last_answers.contains(question)) last_answers.clear();
+  last_answers[question] = answer;
 }
 
 }  // namespace saccade

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -10,37 +11,73 @@
 
 #include "base/status.h"
 #include "mllm/answer.h"
+#include "mllm/grammar.h"
+#include "mllm/kv_type.h"
 #include "vision/model_pair.h"
 #include "vision/vision_encoder.h"
 
 namespace saccade {
 
-struct SessionOptions {
-  int max_context = 2048;     // tokens that the KV cache holds; memory is bounded by it
-  int max_tokens = 64;        // of one answer
-  std::string chat_template;  // empty = the model's own
-  std::string system_prompt;
+// Where a question stands in the prompt.
+enum class PromptPosition {
+  after,   // behind the pictures, which any number of questions then share
+  before,  // before them: read once for all pictures to come, but the pictures are then its own
+};
+
+// What becomes of the pictures that stay when the oldest has left the window.
+enum class KvPolicy {
+  reread,  // all are read again, as if the one that left had never been there
+  slide,   // they stay as they are, and only what is new is read
 };
 
 // Called for every piece of text as it is generated; pieces are not cut at UTF-8 boundaries.
 using TokenListener = std::function<void(std::string_view piece)>;
 
-// Holds one KV cache. Used by one thread at a time. What the cache holds already, the opening and the
-// pictures of the last question, is not computed again as long as the new prompt starts alike.
+struct SessionOptions {
+  int max_context = 2048;     // tokens of prompt and answer; cut to what the model was trained for
+  int max_tokens = 64;        // of one answer
+  std::string chat_template;  // empty = the model's own
+  std::string system_prompt;
+  PromptPosition prompt_position = PromptPosition::after;
+  KvType kv_type = KvType::f16;
+  KvPolicy kv_policy = KvPolicy::reread;
+  // Tokens of the last answer to the same question that are taken for a guess at the next and checked in one
+  // evaluation, 0 = none. It never changes an answer.
+  int guesses = 0;
+  int priority = 0;  // sessions with a higher one are begun and read first
+};
+
+// What one question wants, besides what its session wants for all.
+struct AskOptions {
+  std::shared_ptr<const Grammar> grammar;  // that the answer must follow; null = any words
+  TokenListener listener;
+  int max_tokens = std::numeric_limits<int>::max();  // of the answer, where the session allows more
+};
+
+// All sessions of a process with one pair and KV type share its weights, one cache and one thread, which
+// reads and writes for several at once (see Scheduler). Used by one thread at a time. What the cache holds
+// of it already, the opening and the pictures of the last question, is not read again as long as the new
+// prompt starts alike.
 class Session {
  public:
+  // Errors: exhausted (memory), unsupported (kv_type, chat_template).
   static Result<std::unique_ptr<Session>> create(std::shared_ptr<ModelPair> pair,
                                                  const SessionOptions &options);
   ~Session();
   Session(const Session &) = delete;
   Session &operator=(const Session &) = delete;
 
+  // What is wrong with the model's own calibration of its confidence; empty when nothing is.
+  const std::string &complaint() const;
+
   // Greedy decoding: the same input gives the same answer. Fills text, log-probabilities, confidence,
-  // prefill and decode times and the token counts; everything else is the caller's.
+  // waiting, prefill and decode times and the token counts; everything else is the caller's. The listener is
+  // called on this thread.
   // Errors: exhausted (the prompt does not fit into max_context), cancelled (stop; honoured within one
-  // prefill slice or one token), internal. After an error the session is usable again.
+  // slice of prompt or one token), invalid_argument (another model's tokens), internal. After an error the
+  // session is usable again.
   Result<Answer> ask(const std::string &question, std::span<const EncodedImage> images, std::stop_token stop,
-                     const TokenListener &listener = {});
+                     const AskOptions &options = {});
 
  private:
   struct Impl;

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "offload/glib_pointer.h"
-#include "offload/json_guard.h"
+#include "base/glib_pointer.h"
+#include "base/json_guard.h"
 #include "offload/text.h"
 
 namespace saccade {

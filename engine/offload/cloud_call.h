@@ -7,8 +7,8 @@
 #include <functional>
 #include <string>
 
+#include "base/glib_pointer.h"
 #include "offload/cloud_client.h"
-#include "offload/glib_pointer.h"
 
 namespace saccade {
 

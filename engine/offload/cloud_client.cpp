@@ -10,9 +10,9 @@
 #include <set>
 #include <thread>
 
+#include "base/glib_pointer.h"
 #include "offload/cloud_call.h"
 #include "offload/endpoint.h"
-#include "offload/glib_pointer.h"
 
 namespace saccade {
 

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string_view>
 
-#include "offload/glib_pointer.h"
+#include "base/glib_pointer.h"
 #include "offload/text.h"
 
 namespace saccade {

@@ -1,4 +1,4 @@
-"""Writes a model's card from what was measured: scores (evaluate.py), checkpoint, curves, files.
+"""Writes a model's card from what was measured: scores (evaluate.py, calibrate.py), checkpoint, curves, files.
 
     python3 samples/training/card.py --run build/training/edge --models samples/models
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 import train
+from calibrate import BINS, FIGURES
 from evaluate import FRAMES
 from model import Config
 from samples import QUESTIONS, SPLITS, questions
@@ -57,10 +58,7 @@ question stands, seen from the pictures. *tiles*: stock llama.cpp's prompt.
 {agreement}
 
 ## Can its confidence be trusted?
-Short answers (after), sorted by the model's confidence (geometric mean of its tokens' probabilities), {answers} of them.
-Expected calibration error {ece:.3f}.
-
-{reliability}
+{confidence}
 
 ## Files
 {files}
@@ -98,6 +96,27 @@ what it shows (`labels.py`); that head is not part of the files.
 {note}
 ![loss and accuracy over the training's minutes]({name}-curves.png)
 """
+
+PLAIN = """Short answers (after), sorted by the model's confidence (geometric mean of its tokens' probabilities), {answers} of them, in torch.
+Expected calibration error {ece:.3f}.{not_better}
+
+{bins}"""
+
+CALIBRATED = """It is meant as the share of answers that are right; of a description, as the share of its facts. The engine computes it from the
+tokens' probabilities and three numbers in the text model's file (`samples/training/calibrate.py` has the formula, and fits them):
+
+{keys}
+
+Measured with the files, through `localmllm`: fitted to {fitted} answers about scenes with the seeds
+{fitted_seeds}; what follows is about {answers} answers about others,
+{held_out_seeds}. *plain* is the geometric mean of the tokens' probabilities, which models
+without these numbers get. In brackets 95 % intervals over scenes; chance adds to a calibration error, so that they lie high.
+
+{figures}
+
+All answers by what is said of them:
+
+{bins}"""
 
 
 INDEX = """# The models that ship with Saccade
@@ -142,9 +161,47 @@ def accuracy_table(scores):
     return "\n".join(rows)
 
 
-def reliability_table(found):
-    rows = ["| mean confidence | right | n |", "|---|---|---|"]
-    return "\n".join(rows + ["| %.2f | %.3f | %d |" % tuple(b) for b in found["bins"]])
+def plain_text(scores):
+    """Reliability of the plain confidence, where there is no other."""
+    found = scores["reliability"]
+    rows = ["| mean confidence | right | n |", "|---|---|---|"] + ["| %.2f | %.3f | %d |" % tuple(b) for b in found["bins"]]
+    not_better = " Calibrating it (samples/training/calibrate.py) was not measurably better." if "calibration" in scores else ""
+    return PLAIN.format(answers=found["n"], ece=found["ece"], not_better=not_better, bins="\n".join(rows))
+
+
+def _seeds(ranges):
+    return " and ".join("%d to %d" % tuple(r) for r in ranges)
+
+
+def figure_table(found):
+    """Log-loss, Brier score and calibration error of each group of answers, plain and calibrated."""
+    rows = ["| answers | n | right | | log-loss | Brier score | expected calibration error |", "|---|---|---|---|---|---|---|"]
+    for group, of in found.items():
+        for way, title in (("plain", "| %s | %d | %.3f" % (group, of["n"], of["right"])), ("calibrated", "| | | ")):
+            rows.append("%s | %s | %s |" % (title, way, " | ".join("%.3f (%.3f to %.3f)" % tuple(of[way][f]) for f in FIGURES)))
+    return "\n".join(rows)
+
+
+def reliability_table(bins):
+    """Plain and calibrated side by side, by tenths of confidence."""
+    by_tenth = {way: {min(BINS - 1, int(said * BINS)): (said, right, n) for said, right, n in of} for way, of in bins.items()}
+    rows = ["| calibrated | right | n | plain | right | n |", "|---|---|---|---|---|---|"]
+    for tenth in range(BINS):
+        cells = ["%.2f | %.3f | %d" % by_tenth[way][tenth] if tenth in by_tenth[way] else " | | " for way in ("calibrated", "plain")]
+        rows.append("| %s |" % " | ".join(cells))
+    return "\n".join(rows)
+
+
+def confidence_text(scores):
+    """What calibrate.py found, or how good the plain confidence is."""
+    calibration = scores.get("calibration")
+    if not calibration or not calibration["keys"]:
+        return plain_text(scores)
+    found, seeds = calibration["found"], calibration["seeds"]
+    return CALIBRATED.format(
+        keys="\n".join("    %s = %s" % pair for pair in calibration["keys"].items()), fitted=calibration["fitted"],
+        fitted_seeds=_seeds(seeds["fitted"]), held_out_seeds=_seeds(seeds["held_out"]), answers=found["all"]["n"],
+        figures=figure_table(found), bins=reliability_table(found["all"]["bins"]))
 
 
 def agreement_text(scores):
@@ -207,8 +264,7 @@ def main():
     text = CARD.format(
         c=c, name=name, preset=state["name"], role_sentence=ROLES[name][0].upper() + ROLES[name][1:] + ".",
         questions=question_table(), facts=len(questions.describe.FACTS), scenes=scenes, frames=FRAMES, first=first, last=first + scenes - 1,
-        accuracy=accuracy_table(scores), agreement=agreement_text(scores), precision=scores["precision"], answers=scores["reliability"]["n"],
-        ece=scores["reliability"]["ece"], reliability=reliability_table(scores["reliability"]),
+        accuracy=accuracy_table(scores), agreement=agreement_text(scores), precision=scores["precision"], confidence=confidence_text(scores),
         files=file_table(options.models, name), type=options.type, patches=c.grid ** 2,
         parameters=sum(v.numel() for k, v in state["average"].items() if "_head" not in k) / 1e6,
         config=", ".join("%s %s" % (k, v) for k, v in sorted(state.get("options", {}).items())), steps=state["step"],

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import torch
 
+from calibrate import binned
 from export_gguf import load_model
 from judge import judged
 from samples import (QUESTIONS, SHORT, SPLITS, STILL, WATCH, Shape, draw_scene, make_scored, prompt_after, question_ids,
@@ -25,7 +26,6 @@ from tokenizer import EOS
 
 FRAMES = 4       # of a window
 ROWS = 16
-BINS = 10        # of confidence
 LAYOUTS = ("after", "before", "tiles")
 
 
@@ -47,13 +47,10 @@ def accuracy(answers):
 
 
 def reliability(answers):
-    """[(mean confidence, share right, n)] by confidence, of short answers, and the expected calibration error."""
-    confidence = np.array([c for kind, _, c in answers if kind in SHORT or kind in WATCH])
-    right = np.array([s for kind, s, _ in answers if kind in SHORT or kind in WATCH])
-    which = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    bins = [(float(confidence[which == b].mean()), float(right[which == b].mean()), int((which == b).sum()))
-            for b in range(BINS) if (which == b).any()]
-    return {"bins": bins, "ece": sum(abs(c - r) * n for c, r, n in bins) / len(right), "n": len(right)}
+    """Of short answers, [(mean confidence, share right, n)] by confidence and the expected calibration error. It is the
+    plain confidence, in torch; calibrate.py makes and measures the calibrated one, with the files."""
+    short = [(c, s) for kind, s, c in answers if kind in SHORT or kind in WATCH]
+    return binned(*(np.array(column) for column in zip(*short)))
 
 
 def generate(model, tokenizer, shape, image, question, limit=8):

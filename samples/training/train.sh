@@ -29,4 +29,5 @@ rm -f "$out/scores.json"
 "$python" "$here/evaluate.py" --checkpoint "$out/checkpoint.pt" --models "$models" --scenes 300 \
     ${LLAMA_MTMD_CLI:+--cli "$LLAMA_MTMD_CLI" --agreement 60} --json "$out/scores.json"
 "$python" "$here/curves.py" --run "$out" --name "saccade-$model" --out "$models/saccade-$model-curves.png"
+"$python" "$here/calibrate.py" --model "$model" --models "$models" --out "$out"   # needs GST_PLUGIN_PATH
 "$python" "$here/card.py" --run "$out" --models "$models"

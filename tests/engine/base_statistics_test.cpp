@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
+#include <iterator>
+#include <string>
 
+#include "base/prometheus.h"
 #include "mllm/answer.h"
 
 namespace saccade {
@@ -31,6 +35,39 @@ TEST(DurationStatistics, KeepsOnlyTheNewest) {
 
 TEST(DurationStatistics, NothingAddedIsZero) {
   EXPECT_EQ(DurationStatistics().quantile(0.5), Duration::zero());
+}
+
+// Prometheus computes rates and quantiles from these; a wrong count in one makes all of them wrong.
+TEST(Prometheus, AHistogramCountsEveryDurationThatFits) {
+  DurationStatistics times(2);  // that only few are kept for quantiles does not matter
+  for (const int ms : {1, 3, 40, 700, 60'000}) times.add(milliseconds(ms));
+  PrometheusText text(prometheus_label("stream", "the \"door\"\n"));
+  text.histogram("saccade_wait_seconds", "Waiting", times);
+  text.counter("saccade_frames_total", "Frames", 7);
+  const auto has = [&](const std::string &line) {
+    return text.text().find(line + "\n") != std::string::npos;
+  };
+  const std::string stream = R"(stream="the \"door\"\n")";
+  EXPECT_TRUE(has("# TYPE saccade_wait_seconds histogram"));
+  EXPECT_TRUE(has("saccade_wait_seconds_bucket{" + stream + R"(,le="0.001"} 1)")) << text.text();
+  EXPECT_TRUE(has("saccade_wait_seconds_bucket{" + stream + R"(,le="0.05"} 3)"));
+  EXPECT_TRUE(has("saccade_wait_seconds_bucket{" + stream + R"(,le="30"} 4)"));
+  EXPECT_TRUE(has("saccade_wait_seconds_bucket{" + stream + R"(,le="+Inf"} 5)"));
+  EXPECT_TRUE(has("saccade_wait_seconds_sum{" + stream + "} 60.744"));
+  EXPECT_TRUE(has("saccade_wait_seconds_count{" + stream + "} 5"));
+  EXPECT_TRUE(has("saccade_frames_total{" + stream + "} 7"));
+}
+
+// Whoever reads the file must never see half of it, and whoever set a wrong path must learn of it.
+TEST(Prometheus, TheFileIsReplacedAsAWhole) {
+  const auto path = testing::TempDir() + "/saccade-metrics.prom";
+  EXPECT_TRUE(replace_file(path, "first, which is longer\n").ok());
+  EXPECT_TRUE(replace_file(path, "second\n").ok());
+  std::ifstream file(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "second\n");
+  const auto refused = replace_file("/no/such/folder/metrics.prom", "x");
+  EXPECT_EQ(refused.kind(), StatusKind::unavailable);
+  EXPECT_NE(refused.message().find("/no/such/folder"), std::string::npos);
 }
 
 // Routing compares this figure with thresholds in [0, 1].

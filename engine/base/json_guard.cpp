@@ -1,8 +1,8 @@
-#include "offload/json_guard.h"
-
-#include <glib.h>
+#include "base/json_guard.h"
 
 #include <string>
+
+#include "base/utf8.h"
 
 namespace saccade {
 
@@ -26,8 +26,7 @@ Status corrupt(std::string what) { return {StatusKind::corrupt, std::move(what)}
 }  // namespace
 
 Status check_json_shape(std::string_view body, int max_depth) {
-  if (!g_utf8_validate(body.data(), static_cast<gssize>(body.size()), nullptr))
-    return corrupt("it is not UTF-8 text");
+  if (!is_utf8(body) || body.find('\0') != std::string_view::npos) return corrupt("it is not UTF-8 text");
   int depth = 0;
   for (std::size_t at = 0; at < body.size();) {
     const char c = body[at++];

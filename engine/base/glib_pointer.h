@@ -1,4 +1,4 @@
-// Owning handles for GLib and GObject, for the .cpp files of this room only.
+// Owning handles for GLib and GObject, for the rooms that are linked with GLib; base itself is not.
 #pragma once
 
 #include <glib-object.h>

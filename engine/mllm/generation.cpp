@@ -1,0 +1,76 @@
+#include "mllm/generation.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "mllm/choice.h"
+#include "vision/llama_handles.h"
+
+namespace saccade {
+namespace {
+
+// So many tokens must match the guess before it is believed to go on alike; fewer where fewer were said.
+constexpr std::size_t kMatch = 3;
+
+std::string piece_of(const llama_vocab *vocabulary, std::int32_t token) {
+  std::string piece(64, '\0');
+  auto length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()),
+                                     0, false);
+  if (length < 0) {
+    piece.resize(static_cast<std::size_t>(-length));
+    length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0,
+                                  false);
+  }
+  piece.resize(static_cast<std::size_t>(std::max(length, 0)));
+  return piece;
+}
+
+}  // namespace
+
+Generation::Generation(const ModelPair &pair, GenerationOptions options)
+    : vocabulary_(llama_model_get_vocab(pair.impl().text.get())), options_(std::move(options)) {
+  if (options_.grammar) walk_ = options_.grammar->start();
+}
+
+Result<bool> Generation::grow(std::span<const float> logits) {
+  if (logits.empty()) return Status{StatusKind::internal, "llama.cpp gave no logits"};
+  const auto choice = walk_ ? walk_->choose(logits) : choose_greedily(logits);
+  if (!choice)
+    return Status{StatusKind::internal, "the grammar allows nothing after \"" + text_ +
+                                            "\" that the model has a word for. Allow more in the grammar."};
+  const bool ended = llama_vocab_is_eog(vocabulary_, choice->token);
+  // The end counts only when nothing was said. Averaged with a sure end, an even guess between two words
+  // would have a confidence of 0.7 (measured: the model card's calibration); and servers leave it out, too.
+  if (!ended || log_probabilities_.empty()) log_probabilities_.push_back(choice->log_probability);
+  if (ended) return false;
+  if (walk_)
+    if (auto status = walk_->accept(choice->token); !status.ok()) return status;
+  tokens_.push_back(choice->token);
+  const auto piece = piece_of(vocabulary_, choice->token);
+  text_ += piece;
+  fresh_ += piece;
+  truncated_ = static_cast<int>(tokens_.size()) >= options_.max_tokens;
+  return !truncated_;
+}
+
+std::span<const std::int32_t> Generation::expected(std::size_t most) const {
+  const auto &guess = options_.guess;
+  // Where in the guess the answer is: behind the last place that reads as the answer's end does.
+  const auto match = std::min(kMatch, tokens_.size());
+  const auto said = std::span(tokens_).last(match);
+  for (std::size_t behind = guess.size(); behind >= match; --behind) {
+    if (!std::ranges::equal(std::span(guess).subspan(behind - match, match), said)) {
+      if (behind == match) break;
+      continue;
+    }
+    // An answer that follows the guess from its start is where its length says.
+    const bool from_start =
+        tokens_.size() < guess.size() && std::ranges::equal(std::span(guess).first(tokens_.size()), tokens_);
+    const auto at = from_start ? tokens_.size() : behind;
+    const auto room = static_cast<std::size_t>(options_.max_tokens) - tokens_.size() - 1;
+    return std::span(guess).subspan(at).first(std::min({most, guess.size() - at, room}));
+  }
+  return {};
+}
+
+}  // namespace saccade

@@ -1,0 +1,61 @@
+// The words of one answer, token by token. Internal to mllm.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "mllm/grammar.h"
+#include "mllm/stretch.h"
+#include "vision/model_pair.h"
+
+struct llama_vocab;
+
+namespace saccade {
+
+struct GenerationOptions {
+  int max_tokens = 64;
+  std::shared_ptr<const Grammar> grammar;  // that the answer must follow; null = any words
+  TextTokens guess;                        // what the answer may be: see expected()
+};
+
+// Greedy decoding: the same logits give the same answer. Used by one thread at a time.
+class Generation {
+ public:
+  Generation(const ModelPair &pair, GenerationOptions options);
+
+  // Chooses a token from the logits behind the last one; false when the answer is complete with it.
+  // Errors: internal, when the grammar cannot go on.
+  Result<bool> grow(std::span<const float> logits);
+
+  // Tokens of the answer so far, without an end token.
+  const TextTokens &tokens() const { return tokens_; }
+  // The tokens that probably come next, at most `most`: where the guess goes on after what was said last.
+  // A guess never changes an answer; it is checked against the model in one evaluation
+  // (arXiv 2211.17192, with a copy as the draft as in prompt lookup decoding).
+  std::span<const std::int32_t> expected(std::size_t most) const;
+
+  // Text that was not taken yet; pieces are not cut at UTF-8 boundaries.
+  std::string take_fresh() { return std::exchange(fresh_, {}); }
+  const std::string &text() const { return text_; }
+  // Natural logarithms, one per token; of the end token alone when nothing was said.
+  const std::vector<float> &log_probabilities() const { return log_probabilities_; }
+  bool truncated() const { return truncated_; }
+
+ private:
+  const llama_vocab *vocabulary_;
+  GenerationOptions options_;
+  std::optional<Grammar::Walk> walk_;
+  TextTokens tokens_;
+  std::string text_;
+  std::string fresh_;
+  std::vector<float> log_probabilities_;
+  bool truncated_ = false;
+};
+
+}  // namespace saccade

@@ -1,0 +1,335 @@
+#include "mllm/kv_pool.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <string>
+
+namespace saccade {
+namespace {
+
+constexpr int kBatch = 256;
+
+// With half a billion parameters 128 tokens take 0.4 s on two cores (SmolVLM-500M's shape, q8_0); below 16
+// the matrix products become inefficient.
+std::size_t slice_for(const llama_model *model) {
+  const double parameters = std::max(1.0, static_cast<double>(llama_model_n_params(model)));
+  return static_cast<std::size_t>(std::clamp(128 * 0.5e9 / parameters, 16.0, 128.0));
+}
+
+ggml_type ggml_type_of(KvType type) {
+  switch (type) {
+    case KvType::f16: return GGML_TYPE_F16;
+    case KvType::q8_0: return GGML_TYPE_Q8_0;
+    case KvType::q4_0: return GGML_TYPE_Q4_0;
+  }
+  return GGML_TYPE_F16;
+}
+
+int head_size(const llama_model *model) {
+  char text[128] = {};
+  if (llama_model_meta_val_str(model, "general.architecture", text, sizeof text) > 0) {
+    const auto key = std::string(text) + ".attention.key_length";
+    if (llama_model_meta_val_str(model, key.c_str(), text, sizeof text) > 0) return std::atoi(text);
+  }
+  return llama_model_n_embd(model) / std::max(1, llama_model_n_head(model));
+}
+
+// llama.cpp aborts on a quantised cache of other head sizes.
+Status check_head_size(const llama_model *model, const std::string &file) {
+  const int size = head_size(model);
+  if (size % 32 == 0) return {};
+  return {StatusKind::unsupported, "kv-type: \"" + file + "\" has attention heads of " +
+                                       std::to_string(size) +
+                                       " numbers, and a quantised cache wants multiples of 32. Set f16."};
+}
+
+bool all_asked_to_stop(std::span<const std::stop_token> stops) {
+  return !stops.empty() && std::ranges::all_of(stops, [](const auto &stop) { return stop.stop_requested(); });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KvPool>> KvPool::create(std::shared_ptr<ModelPair> pair, KvType type,
+                                               const KvPoolSize &size) {
+  const auto *model = pair->impl().text.get();
+  if (type != KvType::f16)
+    if (auto status = check_head_size(model, pair->files().text); !status.ok()) return status;
+  std::unique_ptr<KvPool> pool(new KvPool());
+  pool->type_ = type;
+  const int trained = llama_model_n_ctx_train(model);
+  pool->slice_ = slice_for(model);
+  pool->trained_ = trained > 0 ? trained : 1 << 20;
+  pool->mrope_ = mtmd_decode_use_mrope(pair->impl().vision.get());
+  pool->non_causal_ = mtmd_decode_use_non_causal(pair->impl().vision.get(), nullptr);
+  pool->rewindable_ = !llama_model_is_recurrent(model) && !llama_model_is_hybrid(model);
+  pool->pair_ = std::move(pair);
+  if (auto status = pool->resize(size); !status.ok()) return status;
+  return pool;
+}
+
+Status KvPool::resize(const KvPoolSize &size) {
+  // The old one first: both at once might not fit into memory.
+  context_.reset();
+  lanes_.assign(static_cast<std::size_t>(size.lanes), {});
+  size_ = size;
+  // llama.cpp aborts when a picture that is read at a glance is larger than a batch.
+  const int batch = std::max({kBatch, size.lanes * size.outputs_per_lane, non_causal_ ? size.picture : 0});
+  batch_ = static_cast<std::size_t>(batch);
+  auto parameters = llama_context_default_params();
+  parameters.n_ctx = static_cast<std::uint32_t>(size.cells);
+  parameters.n_batch = parameters.n_ubatch = static_cast<std::uint32_t>(batch);
+  parameters.n_seq_max = static_cast<std::uint32_t>(size.lanes);
+  parameters.kv_unified = true;
+  // Room for logits of a whole batch is gigabytes with a large vocabulary.
+  parameters.n_outputs_max = static_cast<std::uint32_t>(size.lanes * size.outputs_per_lane);
+  parameters.n_outputs_max_per_seq = static_cast<std::uint32_t>(size.outputs_per_lane);
+  parameters.n_threads = parameters.n_threads_batch = pair_->threads();
+  parameters.type_k = parameters.type_v = ggml_type_of(type_);
+  parameters.swa_full = true;  // without it a sliding window could not be rolled back
+  parameters.no_perf = true;
+  parameters.abort_callback = [](void *user) {
+    return all_asked_to_stop(static_cast<const KvPool *>(user)->stops_);
+  };
+  parameters.abort_callback_data = this;
+  context_.reset(llama_init_from_model(pair_->impl().text.get(), parameters));
+  if (context_) return {};
+  return {StatusKind::exhausted, "cannot make a context of " + std::to_string(size.cells) + " tokens for \"" +
+                                     pair_->files().text + "\": too little memory? Lower max-context."};
+}
+
+// --- what a lane holds ----------------------------------------------------------------------------------
+
+std::size_t KvPool::keep(int lane, std::span<const Stretch> prompt, bool sliding, int more) {
+  auto &own = lane_at(lane);
+  std::size_t common = 0;
+  while (common + 1 < prompt.size() && common < own.held.size() && own.held[common].stretch == prompt[common])
+    ++common;
+  if (sliding && rewindable_ && common > 0) common = slide(lane, prompt, common);
+  if (common == 0 && prompt.size() > 1) {
+    clear(lane);
+    share_opening(lane, prompt.front());
+    common = own.held.size();
+  } else {
+    drop_behind(lane, common);
+    common = own.held.size();
+  }
+  if (!compact(lane, cells_of_all(prompt.subspan(common)) + more)) {
+    clear(lane);
+    common = 0;
+  }
+  return common;
+}
+
+// Everything behind the first `held` stretches goes.
+void KvPool::drop_behind(int lane, std::size_t held) {
+  auto &own = lane_at(lane);
+  const auto position = held ? own.held[held - 1].end : 0;
+  if (held == own.held.size() && own.position == position) return;
+  if (!llama_memory_seq_rm(memory(), lane, position, -1)) return clear(lane);  // recurrent: all or nothing
+  own.held.resize(held);
+  own.position = position;
+  own.cells = 0;
+  for (const auto &kept : own.held) own.cells += cells_of(kept.stretch);
+}
+
+// After a failed evaluation, when part of a batch may be in the cache.
+void KvPool::forget_loose_end(int lane) {
+  if (!rewindable_) return clear(lane);
+  auto &own = lane_at(lane);
+  own.position = -1;
+  drop_behind(lane, own.held.size());
+}
+
+// Cells of another lane that has read the same opening are this lane's as well: they are never moved, since
+// nothing lies before them, and live for as long as one of the lanes has them.
+void KvPool::share_opening(int lane, const Stretch &opening) {
+  if (!rewindable_ || !std::holds_alternative<TextTokens>(opening)) return;
+  for (std::size_t other = 0; other < lanes_.size(); ++other) {
+    const auto &theirs = lanes_[other].held;
+    if (static_cast<int>(other) == lane || theirs.empty() || theirs.front().stretch != opening) continue;
+    llama_memory_seq_cp(memory(), static_cast<llama_seq_id>(other), lane, 0, theirs.front().end);
+    auto &own = lane_at(lane);
+    own.held = {theirs.front()};
+    own.position = theirs.front().end;
+    own.cells = cells_of(opening);
+    return;
+  }
+}
+
+// Cuts out what stands between the common start and the first picture that the prompt goes on with.
+std::size_t KvPool::slide(int lane, std::span<const Stretch> prompt, std::size_t common) {
+  auto &held = lane_at(lane).held;
+  if (common >= held.size() || !std::holds_alternative<SharedTokens>(prompt[common])) return common;
+  const auto is_next = [&](const Held &one) { return one.stretch == prompt[common]; };
+  const auto next = std::find_if(held.begin() + static_cast<std::ptrdiff_t>(common), held.end(), is_next);
+  if (next == held.end()) return common;
+  const auto from = held[common - 1].end;
+  if (!llama_memory_seq_rm(memory(), lane, from, next->begin)) return common;
+  held.erase(held.begin() + static_cast<std::ptrdiff_t>(common), next);
+  while (common + 1 < prompt.size() && common < held.size() && held[common].stretch == prompt[common])
+    ++common;
+  return common;
+}
+
+// Whether the lane can take `needed` more positions: cells behind a hole are moved up to it when they are in
+// the way of that. Lazily, since llama.cpp rotates every key of the cache anew for it.
+bool KvPool::compact(int lane, int needed) {
+  auto &own = lane_at(lane);
+  const auto highest = std::min(trained_, size_.cells);
+  if (own.position + needed <= highest) return true;
+  if (!llama_memory_can_shift(memory())) return own.held.empty();
+  llama_pos end = 0;
+  for (auto &one : own.held) {
+    const auto shift = end - one.begin;
+    if (shift != 0) llama_memory_seq_add(memory(), lane, one.begin, one.end, shift);
+    one.begin += shift;
+    one.end += shift;
+    end = one.end;
+  }
+  if (own.position != end) ++compactions_;
+  own.position = end;
+  return true;
+}
+
+void KvPool::hold(int lane, const Stretch &stretch) {
+  auto &own = lane_at(lane);
+  own.held.push_back({stretch, own.position - positions_of(stretch), own.position});
+}
+
+void KvPool::rewind(int lane, int count) {
+  if (count <= 0) return;
+  auto &own = lane_at(lane);
+  own.position -= count;
+  own.cells -= count;
+  llama_memory_seq_rm(memory(), lane, own.position, -1);
+}
+
+void KvPool::clear(int lane) {
+  llama_memory_seq_rm(memory(), lane, -1, -1);
+  lane_at(lane) = {};
+}
+
+llama_pos KvPool::positions_of(const Stretch &stretch) const {
+  const auto *picture = std::get_if<SharedTokens>(&stretch);
+  if (!picture || !mrope_) return cells_of(stretch);
+  return std::max((*picture)->grid.rows, (*picture)->grid.columns);
+}
+
+// --- reading --------------------------------------------------------------------------------------------
+
+namespace {
+
+// The arrays that a llama_batch points into.
+struct BatchArrays {
+  std::vector<llama_token> tokens;
+  std::vector<float> values;
+  std::vector<std::vector<llama_pos>> rows;  // one, or with M-RoPE four: t, y, x and zero
+  std::vector<llama_seq_id> lanes;
+  std::vector<std::int8_t> wanted;
+
+  explicit BatchArrays(bool mrope) : rows(mrope ? 4 : 1) {}
+
+  void add(int lane, llama_pos t, llama_pos y, llama_pos x, bool want_logits) {
+    rows[0].push_back(t);
+    if (rows.size() > 1) {
+      rows[1].push_back(y);
+      rows[2].push_back(x);
+      rows[3].push_back(0);
+    }
+    lanes.push_back(lane);
+    wanted.push_back(want_logits ? 1 : 0);
+  }
+};
+
+std::int32_t decode_arrays(llama_context *context, BatchArrays &arrays) {
+  const auto count = arrays.lanes.size();
+  std::vector<llama_pos> positions;
+  for (const auto &row : arrays.rows) positions.insert(positions.end(), row.begin(), row.end());
+  std::vector<std::int32_t> one_each(count, 1);
+  std::vector<llama_seq_id *> lanes(count + 1, nullptr);
+  for (std::size_t i = 0; i < count; ++i) lanes[i] = &arrays.lanes[i];
+  llama_batch batch{};
+  batch.n_tokens = static_cast<std::int32_t>(count);
+  batch.token = arrays.tokens.empty() ? nullptr : arrays.tokens.data();
+  batch.embd = arrays.values.empty() ? nullptr : arrays.values.data();
+  batch.pos = positions.data();
+  batch.n_seq_id = one_each.data();
+  batch.seq_id = lanes.data();
+  batch.logits = arrays.wanted.data();
+  return llama_decode(context, batch);
+}
+
+llama_pos rounded(float place) { return static_cast<llama_pos>(std::lround(place)); }
+
+}  // namespace
+
+Status KvPool::read(std::span<const Slice> slices, std::span<const std::stop_token> stops) {
+  const bool pictures = std::holds_alternative<SharedTokens>(*slices.front().stretch);
+  stops_ = stops;
+  auto status = context_ ? decode(slices, pictures)
+                         : Status{StatusKind::exhausted, "there is no memory for the model's context"};
+  if (!status.ok() && all_asked_to_stop(stops)) status = {StatusKind::cancelled, "the answer was stopped"};
+  stops_ = {};
+  if (!status.ok()) {
+    if (context_)
+      for (const auto &slice : slices) forget_loose_end(slice.lane);
+    return status;
+  }
+  for (const auto &slice : slices) {
+    auto &own = lane_at(slice.lane);
+    const bool complete = slice.first + slice.count == static_cast<std::size_t>(cells_of(*slice.stretch));
+    own.cells += static_cast<int>(slice.count);
+    if (!pictures || !mrope_)
+      own.position += static_cast<llama_pos>(slice.count);
+    else if (complete)
+      own.position += positions_of(*slice.stretch);
+  }
+  return {};
+}
+
+Status KvPool::decode(std::span<const Slice> slices, bool pictures) {
+  if (all_asked_to_stop(stops_)) return {StatusKind::cancelled, "the answer was stopped"};
+  BatchArrays arrays(mrope_);
+  outputs_.clear();
+  for (const auto &slice : slices) {
+    const auto start = lane_at(slice.lane).position;
+    for (std::size_t i = slice.first; i < slice.first + slice.count; ++i) {
+      const bool wanted = i + slice.logits >= slice.first + slice.count;
+      if (wanted) outputs_.push_back(static_cast<int>(arrays.lanes.size()));
+      if (pictures && mrope_) {
+        const auto &place = std::get<SharedTokens>(*slice.stretch)->positions[i];
+        arrays.add(slice.lane, start, start + rounded(place.y), start + rounded(place.x), wanted);
+      } else {
+        const auto at = start + static_cast<llama_pos>(i - slice.first);
+        arrays.add(slice.lane, at, at, at, wanted);
+      }
+      if (!pictures) arrays.tokens.push_back(std::get<TextTokens>(*slice.stretch)[i]);
+    }
+    if (!pictures) continue;
+    const auto &set = *std::get<SharedTokens>(*slice.stretch);
+    const auto width = static_cast<std::size_t>(set.dimension);
+    const auto from = set.values.begin() + static_cast<std::ptrdiff_t>(slice.first * width);
+    arrays.values.insert(arrays.values.end(), from, from + static_cast<std::ptrdiff_t>(slice.count * width));
+  }
+  const bool at_a_glance = pictures && non_causal_;
+  if (at_a_glance) llama_set_causal_attn(context_.get(), false);
+  const auto code = decode_arrays(context_.get(), arrays);
+  if (at_a_glance) llama_set_causal_attn(context_.get(), true);
+  switch (code) {
+    case 0: return {};
+    case 1: return {StatusKind::exhausted, "the model's context is full; raise max-context"};
+    case 2: return {StatusKind::cancelled, "the answer was stopped"};
+    default:
+      return {StatusKind::internal,
+              "llama.cpp could not evaluate the prompt (code " + std::to_string(code) + ")"};
+  }
+}
+
+std::span<const float> KvPool::logits(std::size_t i) const {
+  const auto count = llama_vocab_n_tokens(llama_model_get_vocab(pair_->impl().text.get()));
+  const float *values = i < outputs_.size() ? llama_get_logits_ith(context_.get(), outputs_[i]) : nullptr;
+  return values ? std::span(values, static_cast<std::size_t>(count)) : std::span<const float>();
+}
+
+}  // namespace saccade

@@ -1,0 +1,120 @@
+// One llama_context that many sessions share, and what each of them has read. Internal to mllm.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "base/status.h"
+#include "mllm/kv_type.h"
+#include "mllm/stretch.h"
+#include "vision/llama_handles.h"
+
+namespace saccade {
+
+struct KvPoolSize {
+  int lanes = 1;             // sessions that may hold something at once
+  int cells = 0;             // tokens that all of them together may hold
+  int outputs_per_lane = 1;  // tokens of one lane whose logits may be asked for at once
+  int picture = 0;  // tokens of the largest picture; only models that read a picture at a glance mind
+
+  bool operator==(const KvPoolSize &) const = default;
+};
+
+// A part of a stretch, to be read by one lane.
+struct Slice {
+  int lane = 0;
+  const Stretch *stretch = nullptr;
+  std::size_t first = 0;
+  std::size_t count = 0;
+  std::size_t logits = 0;  // of how many tokens at its end they are wanted
+};
+
+// A lane is one sequence of the context: stretches that it holds for good, and behind them a loose end
+// (a stretch that is half read, an answer's own words) that the next prompt takes away.
+// Used by one thread at a time.
+class KvPool {
+ public:
+  static Result<std::unique_ptr<KvPool>> create(std::shared_ptr<ModelPair> pair, KvType type,
+                                                const KvPoolSize &size);
+
+  const KvPoolSize &size() const { return size_; }
+  // Forgets everything. After an error nothing can be read until it succeeds with some size.
+  Status resize(const KvPoolSize &size);
+
+  // Tokens that may be read in one read(); every picture fits in for models that read them at a glance.
+  std::size_t batch() const { return batch_; }
+  // Tokens of prompts that should be read in one: for longer, a stop or somebody else's next word would wait.
+  // A matter of the model's size alone, so that what a prompt is cut into does not change from run to run.
+  std::size_t slice() const { return slice_; }
+  // Positions that a lane may use: what the model was trained for, never more than its cells.
+  int trained_context() const { return trained_; }
+  bool reads_pictures_whole() const { return non_causal_; }
+  bool can_rewind() const { return rewindable_; }
+
+  // Makes `lane` hold a beginning of `prompt`, as long as what it held allows, with room for `more` tokens
+  // behind the prompt; gives the number of stretches held. The last stretch is never among them: its logits
+  // are wanted. sliding: pictures that have left from the front may be cut out, although those behind them
+  // were read in their presence.
+  std::size_t keep(int lane, std::span<const Stretch> prompt, bool sliding, int more);
+
+  // Reads slices of different lanes at once, all of them text or all of them pictures, batch() tokens at
+  // most; a slice goes on where its lane's loose end stops. stops: of everybody concerned; the evaluation is
+  // broken off when all of them ask for it. On an error (cancelled, exhausted, internal) every lane in it
+  // is back at a stretch that it held, maybe none.
+  Status read(std::span<const Slice> slices, std::span<const std::stop_token> stops);
+
+  // The loose end of the lane is `stretch`, all of it, and held from now on.
+  void hold(int lane, const Stretch &stretch);
+  // Takes the last `count` text tokens off the loose end; only where can_rewind().
+  void rewind(int lane, int count);
+  void clear(int lane);
+
+  int cells(int lane) const { return lanes_[static_cast<std::size_t>(lane)].cells; }
+  // Logits of the i-th output of the last read, one per vocabulary entry; valid until the next read.
+  std::span<const float> logits(std::size_t i) const;
+  // How many times cells were moved to lower positions since the start.
+  std::uint64_t compactions() const { return compactions_; }
+
+ private:
+  struct Held {
+    Stretch stretch;
+    llama_pos begin = 0;
+    llama_pos end = 0;
+  };
+  struct Lane {
+    std::vector<Held> held;
+    llama_pos position = 0;  // of the next token
+    int cells = 0;
+  };
+
+  KvPool() = default;
+  llama_memory_t memory() const { return llama_get_memory(context_.get()); }
+  Lane &lane_at(int lane) { return lanes_[static_cast<std::size_t>(lane)]; }
+  void drop_behind(int lane, std::size_t held);
+  void forget_loose_end(int lane);
+  void share_opening(int lane, const Stretch &opening);
+  std::size_t slide(int lane, std::span<const Stretch> prompt, std::size_t common);
+  bool compact(int lane, int needed);
+  llama_pos positions_of(const Stretch &stretch) const;
+  Status decode(std::span<const Slice> slices, bool pictures);
+
+  std::shared_ptr<ModelPair> pair_;
+  KvType type_ = KvType::f16;
+  KvPoolSize size_;
+  LlamaContextHandle context_;
+  std::span<const std::stop_token> stops_;  // of the read under way; llama.cpp itself asks while it computes
+  std::size_t batch_ = 0;
+  std::size_t slice_ = 0;
+  int trained_ = 0;
+  bool mrope_ = false;
+  bool non_causal_ = false;
+  bool rewindable_ = true;
+  std::vector<Lane> lanes_;
+  std::vector<int> outputs_;  // places of the last read's outputs in its batch
+  std::uint64_t compactions_ = 0;
+};
+
+}  // namespace saccade

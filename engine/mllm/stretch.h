@@ -1,0 +1,31 @@
+// What a language model reads, piece by piece.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "tokens/token_set.h"
+
+namespace saccade {
+
+using TextTokens = std::vector<std::int32_t>;
+
+// Text tokens, or the visual tokens of one picture. Two are equal when they hold the same words, or are the
+// very same picture: pictures that merely look alike never pass for one another.
+using Stretch = std::variant<TextTokens, SharedTokens>;
+
+// Cells of a KV cache that it fills.
+inline int cells_of(const Stretch &stretch) {
+  if (const auto *text = std::get_if<TextTokens>(&stretch)) return static_cast<int>(text->size());
+  return std::get<SharedTokens>(stretch)->count();
+}
+
+template <typename Stretches>
+int cells_of_all(const Stretches &stretches) {
+  int cells = 0;
+  for (const auto &stretch : stretches) cells += cells_of(stretch);
+  return cells;
+}
+
+}  // namespace saccade
