@@ -26,6 +26,7 @@ GstStructure *answer_structure(const Answer &answer) {
   const auto &timings = answer.timings;
   GstStructure *structure =
       gst_structure_new("saccade-answer",                                                                   //
+                        "stream", G_TYPE_STRING, answer.stream.c_str(),                                     //
                         "id", G_TYPE_UINT64, static_cast<guint64>(answer.id),                               //
                         "question", G_TYPE_STRING, answer.question.c_str(),                                 //
                         "text", G_TYPE_STRING, valid_utf8(answer.text).c_str(),                             //
@@ -43,6 +44,13 @@ GstStructure *answer_structure(const Answer &answer) {
                         "tokens-generated", G_TYPE_INT,                                                     //
                         static_cast<int>(answer.token_log_probabilities.size()),                            //
                         "truncated", G_TYPE_BOOLEAN, static_cast<gboolean>(answer.truncated), nullptr);
+  gst_structure_set(structure, "prompt-tokens", G_TYPE_INT, answer.prompt_tokens,  //
+                    "prompt-tokens-read", G_TYPE_INT, answer.prompt_tokens_read,   //
+                    "tokens-guessed", G_TYPE_INT, answer.tokens_guessed,           //
+                    "tokens-guessed-right", G_TYPE_INT, answer.tokens_guessed_right, nullptr);
+  if (answer.partial) gst_structure_set(structure, "partial", G_TYPE_BOOLEAN, TRUE, nullptr);
+  if (answer.unsure_of)
+    gst_structure_set(structure, "unsure-of", G_TYPE_STRING, valid_utf8(*answer.unsure_of).c_str(), nullptr);
   if (answer.supersedes)
     gst_structure_set(structure, "supersedes", G_TYPE_UINT64, static_cast<guint64>(*answer.supersedes),
                       nullptr);

@@ -14,8 +14,6 @@ GST_DEBUG_CATEGORY_EXTERN(gst_local_mllm_debug);
 namespace saccade::gst {
 namespace {
 
-constexpr std::size_t kMostQuestions = 64;  // that may wait
-
 bool is_live(GstPad *sink) {
   GstQuery *query = gst_query_new_latency();
   gboolean live = FALSE;
@@ -34,12 +32,24 @@ Leaky leak_for(LeakySetting setting, bool live) {
   return live ? Leaky::downstream : Leaky::none;
 }
 
+// A question before the pictures is read once for all of them. But then they are its own, so that a second
+// question has them read again, and models that learned to read it behind them answer worse.
+PromptPosition position_for(const LocalMllmSettings &settings) {
+  return settings.prompt_position == PromptPositionSetting::before ? PromptPosition::before
+                                                                   : PromptPosition::after;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<LocalRun>> LocalRun::create(const Pads &pads, const LocalMllmSettings &settings) {
-  auto answerer = SegmentAnswerer::create(settings.files, settings.answerer);
+  auto options = settings.answerer;
+  options.latency_budget = Duration(static_cast<std::int64_t>(settings.latency_budget));
+  options.session.prompt_position = position_for(settings);
+  auto answerer = SegmentAnswerer::create(settings.files, options);
   if (!answerer.ok()) return answerer.status();
   tell_encoder(pads.element, answerer.value()->encoder(), settings.answerer.encoder);
+  if (const auto &complaint = answerer.value()->complaint(); !complaint.empty())
+    GST_ELEMENT_WARNING(pads.element, LIBRARY, SETTINGS, ("%s", complaint.c_str()), (nullptr));
   return std::unique_ptr<LocalRun>(new LocalRun(pads, settings, std::move(answerer).value()));
 }
 
@@ -51,8 +61,9 @@ LocalRun::LocalRun(const Pads &pads, const LocalMllmSettings &settings,
       intake_(answerer_->input(), settings.answerer.detail, static_cast<int>(settings.offload_size)),
       text_(pads.src, settings.display_duration),
       router_(settings.router),
+      questions_(standing_questions(settings)),
+      stale_(Duration(static_cast<std::int64_t>(settings.max_answer_age))),
       schedule_(settings.answer_on, Duration(static_cast<std::int64_t>(settings.answer_every))),
-      prompt_(settings.prompt),
       queue_({.process = [this](Picture picture, std::stop_token stop) { process(std::move(picture), stop); },
               .forward = [this](EventPtr event) { forward(std::move(event)); },
               .dropped = [this](Picture picture, DropReason reason) { lost(picture, reason); },
@@ -121,8 +132,9 @@ bool LocalRun::wanted(const std::optional<MasReport> &mas, const FrameTime &time
     news.needed = mas->needed;
   }
   const bool due = schedule_.take(news);
+  if (due) stale_.news(news.pts);
   // A question that waits wants a picture as fresh as it can be, when pictures are not encoded anyway.
-  const bool asked = settings_.answer_on == AnswerOn::question && !questions_.empty();
+  const bool asked = settings_.answer_on == AnswerOn::question && questions_.waiting() > 0;
   if (!due && !asked) ++counters_.unchanged;
   return due || asked;
 }
@@ -216,21 +228,14 @@ bool LocalRun::flush(GstEvent *event, bool on) {
 // --- any thread -----------------------------------------------------------------------------------------
 
 std::uint64_t LocalRun::ask(const std::string &question) {
-  std::uint64_t id = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (questions_.size() >= kMostQuestions) return 0;
-    questions_.push_back({question, Clock::now()});
-    id = ++questions_asked_;
-  }
-  wake();
+  const auto id = questions_.ask(question);
+  if (id) wake();
   return id;
 }
 
-void LocalRun::set_prompt(const std::string &prompt) {
+void LocalRun::set_standing(std::vector<std::string> questions) {
+  if (!questions_.set_standing(std::move(questions))) return;
   const std::lock_guard lock(mutex_);
-  if (prompt_ == prompt) return;
-  prompt_ = prompt;
   schedule_.owe();
 }
 
@@ -259,7 +264,7 @@ std::shared_ptr<OffloadLink> LocalRun::offload() const {
 GstStructure *LocalRun::statistics() const {
   const auto queue_level = queue_.level();
   const std::lock_guard lock(mutex_);
-  return counters_.to_structure(queue_level, questions_.size());
+  return counters_.to_structure(queue_level, questions_.waiting());
 }
 
 }  // namespace saccade::gst

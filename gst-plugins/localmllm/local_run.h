@@ -4,20 +4,22 @@
 #include <gst/gst.h>
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/stage_queue.h"
 #include "localmllm/frame_intake.h"
 #include "localmllm/offload_link.h"
+#include "localmllm/question_desk.h"
 #include "localmllm/run_counters.h"
 #include "localmllm/settings.h"
 #include "localmllm/text_pad.h"
 #include "mllm/answer_schedule.h"
 #include "mllm/segment_answerer.h"
+#include "mllm/stale_watch.h"
 #include "offload/router.h"
 #include "sparsity/mas_report.h"
 
@@ -41,11 +43,10 @@ class LocalRun {
   void cancel();  // from any state; frees blocked calls, does not wait
   void stop();    // cancel(), then waits for the worker
 
-  GstFlowReturn chain(GstBuffer *buffer);  // takes the buffer
-  bool take_event(GstEvent *event);        // serialized ones and flushes; takes the event
-  // The question's id, counted apart from the answers'; 0 when too many wait already.
-  std::uint64_t ask(const std::string &question);
-  void set_prompt(const std::string &prompt);
+  GstFlowReturn chain(GstBuffer *buffer);          // takes the buffer
+  bool take_event(GstEvent *event);                // serialized ones and flushes; takes the event
+  std::uint64_t ask(const std::string &question);  // see QuestionDesk
+  void set_standing(std::vector<std::string> questions);
   void set_offload(std::shared_ptr<OffloadLink> link);
   void cloud_spoke();  // something can be taken from the offload link
 
@@ -65,9 +66,13 @@ class LocalRun {
   void process(Picture picture, std::stop_token stop);
   Status see(const Picture &picture, std::stop_token stop);
   // True when something was said about the current picture.
-  bool answer_standing_question(std::stop_token stop);
+  bool answer_standing_questions(std::stop_token stop);
   bool answer_waiting_questions(std::stop_token stop);
   bool answer(const std::string &question, Clock::time_point since, bool standing, std::stop_token stop);
+  Result<Answer> make_answer(const std::string &question, Clock::time_point since, std::stop_token stop);
+  void give(Answer answer, bool standing);
+  Duration waited_for(const Answer &answer, Clock::time_point since, bool standing) const;
+  void tell_late(const Answer &answer);
   bool send_to_cloud(const Answer &draft);
   void take_cloud_answers();
   void forward(EventPtr event);
@@ -76,6 +81,7 @@ class LocalRun {
   void pass(const FrameTime &time);
   void publish(const Answer &answer);
   void tell_load(Duration busy);
+  void write_metrics();
 
   // Any thread.
   void lost(const Picture &picture, DropReason reason);
@@ -100,21 +106,20 @@ class LocalRun {
   GstSegment segment_;
   Router router_;
   std::optional<Picture> current_;  // the newest picture seen
-  std::optional<Answer> standing_;  // the last answer to the standing question
+  std::optional<Answer> standing_;  // the last answer to the first standing question
+  std::string first_standing_;      // the question that it answers
+  bool told_late_ = false;
+  bool metrics_failed_ = false;
   Clock::time_point load_window_ = Clock::now();
   Duration busy_{};
 
-  struct Question {
-    std::string text;
-    Clock::time_point asked;
-  };
+  QuestionDesk questions_;
+  StaleWatch stale_;
+
   mutable std::mutex mutex_;  // all below
   bool live_ = false;
   std::stop_source stopping_;
   AnswerSchedule schedule_;
-  std::string prompt_;
-  std::deque<Question> questions_;
-  std::uint64_t questions_asked_ = 0;
   std::shared_ptr<OffloadLink> offload_;
   std::uint64_t last_id_ = 0;
   RunCounters counters_;

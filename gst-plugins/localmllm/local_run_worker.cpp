@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/prometheus.h"
 #include "common/events.h"
 #include "localmllm/local_run.h"
 
@@ -41,7 +42,7 @@ void LocalRun::process(Picture picture, std::stop_token stop) {
   current_ = std::move(picture);
   current_->encoder_picture = {};
   current_->closer_picture = {};
-  const bool said_standing = answer_standing_question(stop);
+  const bool said_standing = answer_standing_questions(stop);
   const bool said_asked = answer_waiting_questions(stop);
   if (!said_standing && !said_asked) pass(time);
   take_cloud_answers();
@@ -51,12 +52,14 @@ void LocalRun::process(Picture picture, std::stop_token stop) {
 Status LocalRun::see(const Picture &picture, std::stop_token stop) {
   const auto pts = StreamTime(static_cast<std::int64_t>(picture.time.pts));
   const auto refresh = picture.mas ? picture.mas->refresh : PatchMap();
+  const auto waited = [&] { return Clock::now() - picture.arrived; };
   if (picture.tokens) {
     answerer_->see(picture.tokens);
-  } else if (auto status = answerer_->see(picture.encoder_picture.view(pts), refresh, stop); !status.ok()) {
+  } else if (auto status = answerer_->see(picture.encoder_picture.view(pts), refresh, stop, waited());
+             !status.ok()) {
     return status;
   }
-  if (picture.closer_picture.width > 0) {
+  if (picture.closer_picture.width > 0 && answerer_->may_look_closer(waited())) {
     if (auto status = answerer_->look_closer(picture.closer_picture.view(pts), stop); !status.ok())
       return status;
   }
@@ -69,35 +72,35 @@ Status LocalRun::see(const Picture &picture, std::stop_token stop) {
   return {};
 }
 
-bool LocalRun::answer_standing_question(std::stop_token stop) {
-  std::string prompt;
-  {
-    const std::lock_guard lock(mutex_);
-    prompt = prompt_;
+bool LocalRun::answer_standing_questions(std::stop_token stop) {
+  if (settings_.answer_on == AnswerOn::question) return false;
+  const auto questions = questions_.standing();
+  if (questions.empty()) return false;
+  first_standing_ = questions.front();
+  bool said = false;
+  bool owed = false;
+  for (const auto &question : questions) {
+    const bool answered = answer(question, current_->arrived, true, stop);
+    said |= answered;
+    owed |= !answered;
   }
-  if (prompt.empty() || settings_.answer_on == AnswerOn::question) return false;
-  if (answer(prompt, current_->arrived, true, stop)) return true;
-  const std::lock_guard lock(mutex_);
-  schedule_.owe();
-  return false;
+  if (owed) {
+    const std::lock_guard lock(mutex_);
+    schedule_.owe();
+  }
+  return said;
 }
 
 bool LocalRun::answer_waiting_questions(std::stop_token stop) {
   bool said = false;
   while (!stop.stop_requested()) {
-    Question question;
-    {
-      const std::lock_guard lock(mutex_);
-      if (questions_.empty()) break;
-      question = std::move(questions_.front());
-      questions_.pop_front();
-    }
-    if (answer(question.text, question.asked, false, stop)) {
+    auto question = questions_.take();
+    if (!question) break;
+    if (answer(question->text, question->at, false, stop)) {
       said = true;
     } else if (stop.stop_requested()) {
       // A flush has interrupted it, and what comes after the flush can still be asked about.
-      const std::lock_guard lock(mutex_);
-      questions_.push_front(std::move(question));
+      questions_.put_back(std::move(*question));
     }
   }
   return said;
@@ -105,34 +108,87 @@ bool LocalRun::answer_waiting_questions(std::stop_token stop) {
 
 bool LocalRun::answer(const std::string &question, Clock::time_point since, bool standing,
                       std::stop_token stop) {
+  const auto pts = StreamTime(static_cast<std::int64_t>(current_->time.pts));
   const auto started = Clock::now();
-  auto made = answerer_->answer(question, stop);
+  auto made = make_answer(question, since, standing ? stale_.begin(pts, stop) : stop);
+  const bool stale = standing && stale_.end();
   if (!made.ok()) {
-    if (made.status().kind() == StatusKind::cancelled) return false;
-    warn("\"" + question + "\" was not answered", made.status());
+    const bool cancelled = made.status().kind() == StatusKind::cancelled;
+    if (!cancelled) warn("\"" + question + "\" was not answered", made.status());
     const std::lock_guard lock(mutex_);
-    ++counters_.failed;
+    if (!cancelled) ++counters_.failed;
+    if (cancelled && stale && !stop.stop_requested()) ++counters_.stale;
     return false;
   }
-  Answer &answer = made.value();
-  answer.id = new_id();
-  answer.about.end += Duration(static_cast<std::int64_t>(current_->time.duration));
-  answer.timings.queued = started - since - (current_->tokens ? Duration{} : answer.timings.encode);
-  answer.timings.queued = std::max(answer.timings.queued, Duration{});
-  // A question is counted from when it was asked; a picture from its capture where the clock can tell.
-  auto waited = Clock::now() - since;
-  if (standing) {
-    const auto now = gst_element_get_current_running_time(pads_.element);
-    const bool clocked = !stamps_content() && GST_CLOCK_TIME_IS_VALID(now) && now >= current_->time.running;
-    waited = clocked ? Duration(static_cast<std::int64_t>(now - current_->time.running))
-                     : waited + (current_->tokens ? answer.timings.encode : Duration{});
-  }
-  answer.timings.capture_to_answer = waited;
+  auto &answer = made.value();
+  if (answer.id == 0) answer.id = new_id();
+  const auto before = started - since - (current_->tokens ? Duration{} : answer.timings.encode);
+  answer.timings.queued = std::max(before, Duration{}) + answer.timings.waiting;
+  answer.timings.capture_to_answer = waited_for(answer, since, standing);
+  give(std::move(answer), standing);
+  return true;
+}
+
+Result<Answer> LocalRun::make_answer(const std::string &question, Clock::time_point since,
+                                     std::stop_token stop) {
+  const auto duration = Duration(static_cast<std::int64_t>(current_->time.duration));
+  Answer growing;
+  const auto grow = [&](std::string_view piece) {
+    if (growing.id == 0) growing.id = new_id();
+    growing.text += piece;
+    publish(growing);
+    text_.write(growing, current_->time);
+  };
+  growing.stream = GST_OBJECT_NAME(pads_.element);
+  growing.partial = true;
+  growing.question = question;
+  growing.about.start = growing.about.end = StreamTime(static_cast<std::int64_t>(current_->time.pts));
+  growing.about.end += duration;
+  auto made = answerer_->answer(question, stop, settings_.partial ? TokenListener(grow) : TokenListener(),
+                                Clock::now() - since);
+  if (!made.ok()) return made;
+  made.value().stream = growing.stream;
+  made.value().id = growing.id;
+  made.value().about.end += duration;
+  return made;
+}
+
+// A question is counted from when it was asked; a picture from its capture where the clock can tell.
+Duration LocalRun::waited_for(const Answer &answer, Clock::time_point since, bool standing) const {
+  const auto waited = Clock::now() - since;
+  if (!standing) return waited;
+  const auto now = gst_element_get_current_running_time(pads_.element);
+  const bool clocked = !stamps_content() && GST_CLOCK_TIME_IS_VALID(now) && now >= current_->time.running;
+  if (clocked) return Duration(static_cast<std::int64_t>(now - current_->time.running));
+  return waited + (current_->tokens ? answer.timings.encode : Duration{});
+}
+
+void LocalRun::give(Answer answer, bool standing) {
+  // The cloud is asked about what was said, whatever is shown meanwhile.
   if (send_to_cloud(answer)) answer.source = AnswerSource::edge_draft;
-  if (standing) standing_ = answer;
+  const bool unsure = static_cast<double>(answer.confidence) < settings_.router.confidence_threshold;
+  if (unsure && !settings_.unsure_text.empty())
+    answer.unsure_of = std::exchange(answer.text, settings_.unsure_text);
+  tell_late(answer);
+  if (standing && (!standing_ || answer.question == first_standing_)) standing_ = answer;
   publish(answer);
   text_.write(answer, current_->time);
-  return true;
+}
+
+// Whoever waits for what was declared shows an answer too late.
+void LocalRun::tell_late(const Answer &answer) {
+  const auto declared = Duration(static_cast<std::int64_t>(declared_latency(settings_)));
+  const auto took = answer.timings.capture_to_answer;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!live_ || took <= declared) return;
+    ++counters_.late;
+  }
+  if (!stamps_content() || std::exchange(told_late_, true)) return;
+  warn("an answer took " + std::to_string(static_cast<int>(to_milliseconds(took))) + " ms",
+       {StatusKind::timed_out, "a latency of " + std::to_string(static_cast<int>(to_milliseconds(declared))) +
+                                   " ms was declared. Raise latency-budget, lower max-tokens, or set "
+                                   "timestamp=arrival"});
 }
 
 bool LocalRun::send_to_cloud(const Answer &draft) {
@@ -246,13 +302,7 @@ void LocalRun::pass(const FrameTime &time) {
 
 void LocalRun::forward_eos() {
   if (current_) answer_waiting_questions(stop_token());
-  std::size_t unanswered = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    unanswered = questions_.size();
-    questions_.clear();
-  }
-  if (unanswered)
+  if (const auto unanswered = questions_.drop_waiting())
     warn(std::to_string(unanswered) + " question(s) were not answered",
          {StatusKind::invalid_argument, "the stream ended before a picture came"});
   if (const auto link = offload()) {
@@ -264,15 +314,17 @@ void LocalRun::forward_eos() {
                " cloud answer(s) did not come within drain-timeout; the local answers stand",
            {StatusKind::timed_out, "raise drain-timeout or check the link"});
   }
+  write_metrics();
   text_.end();
 }
 
 // --- out ------------------------------------------------------------------------------------------------
 
 void LocalRun::publish(const Answer &answer) {
-  {
+  if (!answer.partial) {
     const std::lock_guard lock(mutex_);
     counters_.count(answer);
+    counters_.given_up = answerer_->given_up();
   }
   GstStructure *structure = answer_structure(answer);
   g_signal_emit_by_name(pads_.element, "answer", structure);
@@ -288,6 +340,19 @@ void LocalRun::tell_load(Duration busy) {
   gst_pad_push_event(pads_.sink, new_load({utilisation, static_cast<unsigned>(queue_.level())}));
   load_window_ = now;
   busy_ = {};
+  write_metrics();
+}
+
+void LocalRun::write_metrics() {
+  if (settings_.metrics_file.empty() || metrics_failed_) return;
+  std::string text;
+  {
+    const std::lock_guard lock(mutex_);
+    text = counters_.to_prometheus(GST_OBJECT_NAME(pads_.element));
+  }
+  const auto status = replace_file(settings_.metrics_file, text);
+  metrics_failed_ = !status.ok();
+  if (metrics_failed_) warn("metrics-file is not written any more", status);
 }
 
 void LocalRun::wake() {

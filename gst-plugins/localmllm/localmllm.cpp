@@ -20,6 +20,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/events.h"
 #include "common/metas.h"
@@ -155,7 +157,7 @@ static std::shared_ptr<LocalRun> running(GstLocalMllm *self) {
 static void gst_local_mllm_set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec) {
   auto priv = GST_LOCAL_MLLM(object)->priv;
   std::shared_ptr<LocalRun> run;
-  std::string prompt;
+  std::vector<std::string> standing;
   {
     const std::lock_guard lock(priv->lock);
     if (!saccade::gst::set_setting(priv->settings, id, value)) {
@@ -163,9 +165,9 @@ static void gst_local_mllm_set_property(GObject *object, guint id, const GValue 
       return;
     }
     run = priv->run;
-    prompt = priv->settings.prompt;
+    standing = saccade::gst::standing_questions(priv->settings);
   }
-  if (run) run->set_prompt(prompt);  // the one setting that a run takes while it runs
+  if (run) run->set_standing(std::move(standing));  // the settings that a run takes while it runs
 }
 
 static void gst_local_mllm_get_property(GObject *object, guint id, GValue *value, GParamSpec *spec) {
@@ -337,7 +339,7 @@ static gboolean gst_local_mllm_src_query(GstPad *pad, GstObject *parent, GstQuer
   GstClockTime budget = 0;
   {
     const std::lock_guard lock(self->priv->lock);
-    budget = self->priv->settings.latency_budget;
+    budget = saccade::gst::declared_latency(self->priv->settings);
   }
   gst_query_set_latency(query, live, least + budget, GST_CLOCK_TIME_IS_VALID(most) ? most + budget : most);
   return TRUE;

@@ -1,46 +1,15 @@
 #include "localmllm/properties.h"
 
 #include "common/encoder_kind.h"
+#include "localmllm/property_table.h"
 
 namespace saccade::gst {
 namespace {
 
-enum Property : guint {
-  PROP_STATISTICS = kStatisticsProperty,
-  PROP_MODEL,
-  PROP_MMPROJ,
-  PROP_PROMPT,
-  PROP_SYSTEM_PROMPT,
-  PROP_CHAT_TEMPLATE,
-  PROP_MAX_TOKENS,
-  PROP_MAX_CONTEXT,
-  PROP_THREADS,
-  PROP_ENCODER,
-  PROP_DETAIL,
-  PROP_WINDOW,
-  PROP_ANSWER_ON,
-  PROP_ANSWER_EVERY,
-  PROP_LEAKY,
-  PROP_MAX_QUEUE,
-  PROP_TIMESTAMP,
-  PROP_DISPLAY_DURATION,
-  PROP_LATENCY_BUDGET,
-  PROP_ON_UNCHANGED,
-  PROP_ROUTE_POLICY,
-  PROP_CONFIDENCE_THRESHOLD,
-  PROP_OFFLOAD_SIZE,
-  PROP_DRAIN_TIMEOUT,
-};
-
-const LocalMllmSettings kDefaults;
-
-constexpr auto kReady =
-    static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
-constexpr auto kPlaying =
-    static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
+using Settings = LocalMllmSettings;
 
 template <typename E>
-gint number(E value) {
+constexpr gint number(E value) {
   return static_cast<gint>(value);
 }
 
@@ -59,6 +28,7 @@ GType answer_on_type() {
       {number(AnswerOn::change), "When masgate says that something changed; without a gate every frame",
        "change"},
       {number(AnswerOn::frame), "Every frame", "frame"},
+      {number(AnswerOn::interval), "Every answer-every, whether or not something changed", "interval"},
       {number(AnswerOn::question), "Only when asked", "question"},
       {0, nullptr, nullptr}};
   static const GType type = g_enum_register_static("GstLocalMllmAnswerOn", values);
@@ -106,166 +76,221 @@ GType route_policy_type() {
   return type;
 }
 
-void text(GObjectClass *c, guint id, const char *name, const char *nick, const char *blurb,
-          const char *otherwise, GParamFlags flags) {
-  g_object_class_install_property(c, id, g_param_spec_string(name, nick, blurb, otherwise, flags));
+GType prompt_position_type() {
+  static const GEnumValue values[] = {
+      {number(PromptPositionSetting::automatic), "before where that is known to save work, else after",
+       "auto"},
+      {number(PromptPositionSetting::after), "Behind the pictures, which all questions then share", "after"},
+      {number(PromptPositionSetting::before), "Before the pictures, read once for all of them", "before"},
+      {0, nullptr, nullptr}};
+  static const GType type = g_enum_register_static("GstLocalMllmPromptPosition", values);
+  return type;
 }
 
-void choice(GObjectClass *c, guint id, const char *name, const char *nick, const char *blurb, GType type,
-            gint otherwise) {
-  g_object_class_install_property(c, id, g_param_spec_enum(name, nick, blurb, type, otherwise, kReady));
+GType kv_type_type() {
+  static const GEnumValue values[] = {{number(KvType::f16), "16-bit floats", "f16"},
+                                      {number(KvType::q8_0), "8 bits", "q8_0"},
+                                      {number(KvType::q4_0), "4 bits", "q4_0"},
+                                      {0, nullptr, nullptr}};
+  static const GType type = g_enum_register_static("GstLocalMllmKvType", values);
+  return type;
 }
 
-void count(GObjectClass *c, guint id, const char *name, const char *nick, const char *blurb, int low,
-           int high, int otherwise) {
-  g_object_class_install_property(c, id, g_param_spec_int(name, nick, blurb, low, high, otherwise, kReady));
+GType kv_policy_type() {
+  static const GEnumValue values[] = {
+      {number(KvPolicy::reread), "The pictures that stay are read again", "reread"},
+      {number(KvPolicy::slide), "The pictures that stay are kept as they were read", "slide"},
+      {0, nullptr, nullptr}};
+  static const GType type = g_enum_register_static("GstLocalMllmKvPolicy", values);
+  return type;
 }
 
-void nanoseconds(GObjectClass *c, guint id, const char *name, const char *nick, const char *blurb,
-                 GstClockTime otherwise) {
-  g_object_class_install_property(c, id,
-                                  g_param_spec_uint64(name, nick, blurb, 0, G_MAXINT64, otherwise, kReady));
+void add_model(PropertyTable &t) {
+  t.text(
+      {"model", "Model", "Path of the language model's GGUF file"},
+      [](Settings & s) -> auto & { return s.files.text; }, nullptr);
+  t.text(
+      {"mmproj", "Projector", "Path of the vision projector's GGUF file that belongs to the model"},
+      [](Settings & s) -> auto & { return s.files.mmproj; }, nullptr);
+  t.text(
+      {"system-prompt", "System prompt", "Text before the conversation"},
+      [](Settings & s) -> auto & { return s.answerer.session.system_prompt; });
+  t.text(
+      {"chat-template", "Chat template",
+       "Name of a built-in template of llama.cpp, or a Jinja text that it recognises; empty = the model's "
+       "own"},
+      [](Settings & s) -> auto & { return s.answerer.session.chat_template; });
+  t.count(
+      {"threads", "Threads",
+       "Threads for the model; 0 = one for a model of a few million parameters, else all cores"},
+      0, 1024, [](Settings & s) -> auto & { return s.files.threads; });
+  t.choice(
+      {"encoder", "Encoder", "What encodes the pictures"}, encoder_kind_type(),
+      [](Settings & s) -> auto & { return s.answerer.encoder; });
+  t.choice(
+      {"detail", "Detail", "How a picture is cut before it is encoded"}, detail_type(),
+      [](Settings & s) -> auto & { return s.answerer.detail; });
 }
 
-void share(GObjectClass *c, guint id, const char *name, const char *nick, const char *blurb,
-           double otherwise) {
-  g_object_class_install_property(c, id, g_param_spec_double(name, nick, blurb, 0, 1, otherwise, kReady));
+void add_session(PropertyTable &t) {
+  t.count(
+      {"max-context", "Maximum context",
+       "Tokens of prompt and answer that the KV cache holds; bounds memory, and is cut to what the model "
+       "was trained for"},
+      64, 1 << 20, [](Settings & s) -> auto & { return s.answerer.session.max_context; });
+  t.count(
+      {"window", "Window", "Pictures that a question is asked about, the newest last"}, 1, 64,
+      [](Settings & s) -> auto & { return s.answerer.window; });
+  t.choice(
+      {"kv-type", "KV type", "How the cached keys and values are stored"}, kv_type_type(),
+      [](Settings & s) -> auto & { return s.answerer.session.kv_type; });
+  t.choice(
+      {"kv-policy", "KV policy", "What is done with the other pictures when the oldest leaves the window"},
+      kv_policy_type(), [](Settings & s) -> auto & { return s.answerer.session.kv_policy; });
+  t.choice(
+      {"prompt-position", "Prompt position", "Where a question stands in the prompt"}, prompt_position_type(),
+      [](Settings & s) -> auto & { return s.prompt_position; });
+  t.count(
+      {"guesses", "Guesses",
+       "Tokens of the last answer to a question that are taken for a guess at the next and checked at "
+       "once; 0 = none"},
+      0, 64, [](Settings & s) -> auto & { return s.answerer.session.guesses; });
+  t.count(
+      {"priority", "Priority", "Of this stream, when several share one model: higher ones are read first"},
+      -100, 100, [](Settings & s) -> auto & { return s.answerer.session.priority; });
 }
 
-std::string string_of(const GValue *value) {
-  const char *string = g_value_get_string(value);
-  return string ? string : "";
+void add_questions(PropertyTable &t) {
+  t.text(
+      {"prompt", "Prompt",
+       "Standing question; empty answers only what is asked. A change is answered from the next frame on"},
+      [](Settings & s) -> auto & { return s.prompt; }, "", PropertyTable::kPlaying);
+  t.texts(
+      {"more-prompts", "More prompts", "Further standing questions, answered after it about the same frames"},
+      [](Settings & s) -> auto & { return s.more_prompts; }, PropertyTable::kPlaying);
+  t.choice(
+      {"answer-on", "Answer on", "When the standing questions are answered again"}, answer_on_type(),
+      [](Settings & s) -> auto & { return s.answer_on; });
+  t.nanoseconds(
+      {"answer-every", "Answer every",
+       "Least time between two answers to a standing question, in nanoseconds of stream time"},
+      [](Settings & s) -> auto & { return s.answer_every; });
 }
+
+void add_answers(PropertyTable &t) {
+  t.count(
+      {"max-tokens", "Maximum tokens", "Length of an answer, in tokens"}, 1, 65536,
+      [](Settings & s) -> auto & { return s.answerer.session.max_tokens; });
+  t.text(
+      {"json-schema", "JSON schema",
+       "JSON schema that every answer follows: its text, which starts with {, or the path of a file"},
+      [](Settings & s) -> auto & { return s.answerer.form.json_schema; });
+  t.text(
+      {"grammar", "Grammar",
+       "Grammar in GBNF that every answer follows: its text, which has ::= in it, or the path of a file"},
+      [](Settings & s) -> auto & { return s.answerer.form.grammar; });
+  t.yes_or_no(
+      {"partial", "Partial", "Whether answers are also given while they grow"},
+      [](Settings & s) -> auto & { return s.partial; });
+  t.text(
+      {"unsure-text", "Unsure text",
+       "What is said instead of an answer whose confidence is below confidence-threshold; empty = the "
+       "answer"},
+      [](Settings & s) -> auto & { return s.unsure_text; });
+  t.share(
+      {"confidence-threshold", "Confidence threshold",
+       "Confidence (0 to 1) below which a local answer counts as unsure: unsure-text is said, and with "
+       "route-policy=threshold the cloud is asked"},
+      [](Settings & s) -> auto & { return s.router.confidence_threshold; });
+  t.choice(
+      {"on-unchanged", "On unchanged", "What the src pad gives for a frame that needs no new answer"},
+      on_unchanged_type(), [](Settings & s) -> auto & { return s.on_unchanged; });
+}
+
+void add_time(PropertyTable &t) {
+  t.choice(
+      {"leaky", "Leaky", "What is dropped when the model is slower than its input"}, leaky_type(),
+      [](Settings & s) -> auto & { return s.leaky; });
+  t.count(
+      {"max-queue", "Maximum queue", "Frames that may wait for the model"}, 1, 64,
+      [](Settings & s) -> auto & { return s.max_queue; });
+  t.choice(
+      {"timestamp", "Timestamp", "Which time an answer's buffer carries"}, timestamp_type(),
+      [](Settings & s) -> auto & { return s.timestamp; });
+  t.nanoseconds(
+      {"display-duration", "Display duration",
+       "Duration of an answer's buffer with timestamp=arrival, in nanoseconds"},
+      [](Settings & s) -> auto & { return s.display_duration; });
+  t.nanoseconds(
+      {"latency-budget", "Latency budget",
+       "Nanoseconds from a frame to its answer that detail, visual tokens and length are given up for; "
+       "0 = none. With timestamp=content on a live stream also the latency that is declared, then 1 s"},
+      [](Settings & s) -> auto & { return s.latency_budget; });
+  t.nanoseconds(
+      {"max-answer-age", "Maximum answer age",
+       "An answer that grows is given up when a frame comes that is newer than its own by more than "
+       "this, in nanoseconds, and wants an answer itself; 0 = never"},
+      [](Settings & s) -> auto & { return s.max_answer_age; });
+}
+
+void add_offload(PropertyTable &t) {
+  t.choice(
+      {"route-policy", "Route policy", "Which segments go to the offload pad, when it is linked"},
+      route_policy_type(), [](Settings & s) -> auto & { return s.router.policy; });
+  t.count(
+      {"offload-size", "Offload size", "Longest edge of the pictures on the offload pad, in pixels"}, 16,
+      8192, [](Settings & s) -> auto & { return s.offload_size; });
+  t.nanoseconds(
+      {"drain-timeout", "Drain timeout",
+       "How long the end of the stream waits for cloud answers, in nanoseconds"},
+      [](Settings & s) -> auto & { return s.drain_timeout; });
+}
+
+void add_metrics(PropertyTable &t) {
+  t.text(
+      {"metrics-file", "Metrics file",
+       "Path of a file that holds the statistics in Prometheus' text format, written anew about once a "
+       "second; empty = none"},
+      [](Settings & s) -> auto & { return s.metrics_file; });
+}
+
+PropertyTable make_table() {
+  PropertyTable table;
+  add_model(table);
+  add_session(table);
+  add_questions(table);
+  add_answers(table);
+  add_time(table);
+  add_offload(table);
+  add_metrics(table);
+  return table;
+}
+
+const PropertyTable &table() {
+  static const PropertyTable made = make_table();
+  return made;
+}
+
+constexpr guint kFirstSetting = kStatisticsProperty + 1;
 
 }  // namespace
 
-void install_properties(GObjectClass *c) {
-  const auto &d = kDefaults;
-  text(c, PROP_MODEL, "model", "Model", "Path of the language model's GGUF file", nullptr, kReady);
-  text(c, PROP_MMPROJ, "mmproj", "Projector",
-       "Path of the vision projector's GGUF file that belongs to the model", nullptr, kReady);
-  text(c, PROP_PROMPT, "prompt", "Prompt",
-       "Standing question; empty answers only what is asked. A change is answered from the next frame on", "",
-       kPlaying);
-  text(c, PROP_SYSTEM_PROMPT, "system-prompt", "System prompt", "Text before the conversation", "", kReady);
-  text(
-      c, PROP_CHAT_TEMPLATE, "chat-template", "Chat template",
-      "Name of a built-in template of llama.cpp, or a Jinja text that it recognises; empty = the model's own",
-      "", kReady);
-  count(c, PROP_MAX_TOKENS, "max-tokens", "Maximum tokens", "Length of an answer, in tokens", 1, 65536,
-        d.answerer.session.max_tokens);
-  count(c, PROP_MAX_CONTEXT, "max-context", "Maximum context",
-        "Tokens that the KV cache holds; bounds memory, and is cut to what the model was trained for", 64,
-        1 << 20, d.answerer.session.max_context);
-  count(c, PROP_THREADS, "threads", "Threads",
-        "Threads for the model; 0 = one for a model of a few million parameters, else all cores", 0, 1024,
-        d.files.threads);
-  g_object_class_install_property(c, PROP_ENCODER, encoder_kind_spec(kReady));
-  choice(c, PROP_DETAIL, "detail", "Detail", "How a picture is cut before it is encoded", detail_type(),
-         number(d.answerer.detail));
-  count(c, PROP_WINDOW, "window", "Window", "Pictures that a question is asked about, the newest last", 1, 64,
-        d.answerer.window);
-  choice(c, PROP_ANSWER_ON, "answer-on", "Answer on", "When the standing question is answered again",
-         answer_on_type(), number(d.answer_on));
-  nanoseconds(c, PROP_ANSWER_EVERY, "answer-every", "Answer every",
-              "Least time between two answers to the standing question, in nanoseconds of stream time",
-              d.answer_every);
-  choice(c, PROP_LEAKY, "leaky", "Leaky", "What is dropped when the model is slower than its input",
-         leaky_type(), number(d.leaky));
-  count(c, PROP_MAX_QUEUE, "max-queue", "Maximum queue", "Frames that may wait for the model", 1, 64,
-        static_cast<int>(d.max_queue));
-  choice(c, PROP_TIMESTAMP, "timestamp", "Timestamp", "Which time an answer's buffer carries",
-         timestamp_type(), number(d.timestamp));
-  nanoseconds(c, PROP_DISPLAY_DURATION, "display-duration", "Display duration",
-              "Duration of an answer's buffer with timestamp=arrival, in nanoseconds", d.display_duration);
-  nanoseconds(c, PROP_LATENCY_BUDGET, "latency-budget", "Latency budget",
-              "Latency that is declared with timestamp=content on a live stream, in nanoseconds",
-              d.latency_budget);
-  choice(c, PROP_ON_UNCHANGED, "on-unchanged", "On unchanged",
-         "What the src pad gives for a frame that needs no new answer", on_unchanged_type(),
-         number(d.on_unchanged));
-  choice(c, PROP_ROUTE_POLICY, "route-policy", "Route policy",
-         "Which segments go to the offload pad, when it is linked", route_policy_type(),
-         number(d.router.policy));
-  share(c, PROP_CONFIDENCE_THRESHOLD, "confidence-threshold", "Confidence threshold",
-        "With route-policy=threshold: confidence (0 to 1) of the local answer below which the cloud is asked",
-        d.router.confidence_threshold);
-  count(c, PROP_OFFLOAD_SIZE, "offload-size", "Offload size",
-        "Longest edge of the pictures on the offload pad, in pixels", 16, 8192,
-        static_cast<int>(d.offload_size));
-  nanoseconds(c, PROP_DRAIN_TIMEOUT, "drain-timeout", "Drain timeout",
-              "How long the end of the stream waits for cloud answers, in nanoseconds", d.drain_timeout);
+void install_properties(GObjectClass *object_class) {
+  table().install(object_class, kFirstSetting);
   g_object_class_install_property(
-      c, PROP_STATISTICS,
+      object_class, kStatisticsProperty,
       g_param_spec_boxed("statistics", "Statistics",
-                         "Counts of frames and answers, tokens, and capture-to-answer times in milliseconds; "
-                         "none when stopped",
+                         "Counts of frames, answers and tokens, and times in milliseconds; none when stopped",
                          GST_TYPE_STRUCTURE,
                          static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 }
 
-bool set_setting(LocalMllmSettings &s, guint id, const GValue *value) {
-  switch (id) {
-    case PROP_MODEL: s.files.text = string_of(value); return true;
-    case PROP_MMPROJ: s.files.mmproj = string_of(value); return true;
-    case PROP_PROMPT: s.prompt = string_of(value); return true;
-    case PROP_SYSTEM_PROMPT: s.answerer.session.system_prompt = string_of(value); return true;
-    case PROP_CHAT_TEMPLATE: s.answerer.session.chat_template = string_of(value); return true;
-    case PROP_MAX_TOKENS: s.answerer.session.max_tokens = g_value_get_int(value); return true;
-    case PROP_MAX_CONTEXT: s.answerer.session.max_context = g_value_get_int(value); return true;
-    case PROP_ENCODER: s.answerer.encoder = static_cast<EncoderKind>(g_value_get_enum(value)); return true;
-    case PROP_THREADS: s.files.threads = g_value_get_int(value); return true;
-    case PROP_DETAIL: s.answerer.detail = static_cast<Detail>(g_value_get_enum(value)); return true;
-    case PROP_WINDOW: s.answerer.window = g_value_get_int(value); return true;
-    case PROP_ANSWER_ON: s.answer_on = static_cast<AnswerOn>(g_value_get_enum(value)); return true;
-    case PROP_ANSWER_EVERY: s.answer_every = g_value_get_uint64(value); return true;
-    case PROP_LEAKY: s.leaky = static_cast<LeakySetting>(g_value_get_enum(value)); return true;
-    case PROP_MAX_QUEUE: s.max_queue = static_cast<unsigned>(g_value_get_int(value)); return true;
-    case PROP_TIMESTAMP: s.timestamp = static_cast<TimestampMode>(g_value_get_enum(value)); return true;
-    case PROP_DISPLAY_DURATION: s.display_duration = g_value_get_uint64(value); return true;
-    case PROP_LATENCY_BUDGET: s.latency_budget = g_value_get_uint64(value); return true;
-    case PROP_ON_UNCHANGED: s.on_unchanged = static_cast<OnUnchanged>(g_value_get_enum(value)); return true;
-    case PROP_ROUTE_POLICY:
-      s.router.policy = static_cast<OffloadPolicy>(g_value_get_enum(value));
-      return true;
-    case PROP_CONFIDENCE_THRESHOLD: s.router.confidence_threshold = g_value_get_double(value); return true;
-    case PROP_OFFLOAD_SIZE: s.offload_size = static_cast<unsigned>(g_value_get_int(value)); return true;
-    case PROP_DRAIN_TIMEOUT: s.drain_timeout = g_value_get_uint64(value); return true;
-    default: return false;
-  }
+bool set_setting(LocalMllmSettings &settings, guint id, const GValue *value) {
+  return id >= kFirstSetting && table().set(settings, id - kFirstSetting, value);
 }
 
-bool get_setting(const LocalMllmSettings &s, guint id, GValue *value) {
-  switch (id) {
-    case PROP_MODEL:
-      g_value_set_string(value, s.files.text.empty() ? nullptr : s.files.text.c_str());
-      return true;
-    case PROP_MMPROJ:
-      g_value_set_string(value, s.files.mmproj.empty() ? nullptr : s.files.mmproj.c_str());
-      return true;
-    case PROP_PROMPT: g_value_set_string(value, s.prompt.c_str()); return true;
-    case PROP_SYSTEM_PROMPT: g_value_set_string(value, s.answerer.session.system_prompt.c_str()); return true;
-    case PROP_CHAT_TEMPLATE: g_value_set_string(value, s.answerer.session.chat_template.c_str()); return true;
-    case PROP_MAX_TOKENS: g_value_set_int(value, s.answerer.session.max_tokens); return true;
-    case PROP_MAX_CONTEXT: g_value_set_int(value, s.answerer.session.max_context); return true;
-    case PROP_ENCODER: g_value_set_enum(value, number(s.answerer.encoder)); return true;
-    case PROP_THREADS: g_value_set_int(value, s.files.threads); return true;
-    case PROP_DETAIL: g_value_set_enum(value, number(s.answerer.detail)); return true;
-    case PROP_WINDOW: g_value_set_int(value, s.answerer.window); return true;
-    case PROP_ANSWER_ON: g_value_set_enum(value, number(s.answer_on)); return true;
-    case PROP_ANSWER_EVERY: g_value_set_uint64(value, s.answer_every); return true;
-    case PROP_LEAKY: g_value_set_enum(value, number(s.leaky)); return true;
-    case PROP_MAX_QUEUE: g_value_set_int(value, static_cast<int>(s.max_queue)); return true;
-    case PROP_TIMESTAMP: g_value_set_enum(value, number(s.timestamp)); return true;
-    case PROP_DISPLAY_DURATION: g_value_set_uint64(value, s.display_duration); return true;
-    case PROP_LATENCY_BUDGET: g_value_set_uint64(value, s.latency_budget); return true;
-    case PROP_ON_UNCHANGED: g_value_set_enum(value, number(s.on_unchanged)); return true;
-    case PROP_ROUTE_POLICY: g_value_set_enum(value, number(s.router.policy)); return true;
-    case PROP_CONFIDENCE_THRESHOLD: g_value_set_double(value, s.router.confidence_threshold); return true;
-    case PROP_OFFLOAD_SIZE: g_value_set_int(value, static_cast<int>(s.offload_size)); return true;
-    case PROP_DRAIN_TIMEOUT: g_value_set_uint64(value, s.drain_timeout); return true;
-    default: return false;
-  }
+bool get_setting(LocalMllmSettings &settings, guint id, GValue *value) {
+  return id >= kFirstSetting && table().get(settings, id - kFirstSetting, value);
 }
 
 }  // namespace saccade::gst

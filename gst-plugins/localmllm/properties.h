@@ -14,6 +14,6 @@ void install_properties(GObjectClass *object_class);
 
 // True when `id` is a setting. The caller holds the lock of the settings.
 bool set_setting(LocalMllmSettings &settings, guint id, const GValue *value);
-bool get_setting(const LocalMllmSettings &settings, guint id, GValue *value);
+bool get_setting(LocalMllmSettings &settings, guint id, GValue *value);
 
 }  // namespace saccade::gst
