@@ -85,6 +85,17 @@ class Batcher {
     std::uint64_t last_used = 0;
   };
 
+  // What is read in one evaluation.
+  struct Reading {
+    std::vector<Job *> jobs;
+    std::vector<Slice> slices;  // one each
+
+    void add(Job &job, const Slice &slice) {
+      jobs.push_back(&job);
+      slices.push_back(slice);
+    }
+  };
+
   void end_stopped();
   void begin_what_fits();
   bool begin(Job &job);
@@ -97,8 +108,9 @@ class Batcher {
   void start_reading(Job &job);
 
   std::vector<Job *> in_turn() const;
-  void read(bool pictures);
-  void take_slices(bool pictures, std::vector<Job *> &jobs, std::vector<Slice> &slices);
+  Reading words();
+  Reading prompts(bool pictures);
+  void read(const Reading &reading);
   void failed(std::span<Job *const> jobs, const Status &status);
   void advance(Job &job, const Slice &slice, std::size_t first_output);
   void grow(Job &job, std::size_t first_output, std::size_t outputs);

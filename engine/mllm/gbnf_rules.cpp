@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
 #include <map>
 #include <utility>
 
@@ -12,14 +11,10 @@ namespace saccade {
 namespace {
 
 constexpr std::size_t kMaxBytes = 256UL * 1024;
-// llama.cpp descends on the stack for each parenthesis; 60,000 of them ended the process.
-constexpr int kMaxNesting = 64;
-// llama.cpp's own bound on repetitions, times the rules that are repeated. It takes a larger maximum for
-// none.
-constexpr std::size_t kMaxRepetition = 2000;
-// llama.cpp writes repetitions out, 8 bytes per element, and copies all of it for each answer.
-constexpr std::size_t kMaxElements = 100'000;
-constexpr std::size_t kMaxRules = 10'000;  // groups are counted, too
+constexpr int kMaxNesting = 64;               // of parentheses; each is a call within a call here
+constexpr std::size_t kMaxRepetition = 2000;  // as in llama.cpp, which takes a larger maximum for none
+constexpr std::size_t kMaxRules = 10'000;     // groups are counted, too
+constexpr std::uint32_t kLastLetter = 0x10FFFF;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -92,6 +87,7 @@ class Reader {
       std::from_chars(digit, digit + 1, nibble, 16);
       value = value << 4 | nibble;
     }
+    if (value > kLastLetter) fail("an escape is beyond Unicode, which ends at \\U0010FFFF");
     return value;
   }
 
@@ -128,15 +124,14 @@ class Reader {
 
   // --- Rules
 
-  std::size_t new_rule(const std::string &name) {
+  RuleIndex new_rule(const std::string &name) {
     if (grammar_.rules.size() == kMaxRules)
       fail("there are more than " + std::to_string(kMaxRules) + " rules", line_, StatusKind::exhausted);
-    ++symbols_;
     grammar_.rules.push_back({name, line_, false, {}});
     return grammar_.rules.size() - 1;
   }
 
-  std::size_t rule_called(const std::string &name) {
+  RuleIndex rule_called(const std::string &name) {
     const auto known = names_.find(name);
     if (known != names_.end()) return known->second;
     return names_[name] = new_rule(name);
@@ -164,7 +159,6 @@ class Reader {
       skip_space(true);
       alternatives.push_back(read_sequence(name, nested));
     }
-    count_elements(alternatives.size());
     return alternatives;
   }
 
@@ -172,55 +166,57 @@ class Reader {
     GbnfSequence sequence;
     for (;;) {
       GbnfItem item;
-      std::size_t rules_within = 1;
       if (peek() == '"') {
-        item.size = read_literal();
+        item.what = read_literal();
       } else if (peek() == '[') {
-        item.size = read_class();
+        item.what = Letters{read_class()};
       } else if (take_if('.')) {
-        item.size = 1;
+        item.what = Letters{{{}, true}};
       } else if (peek() == '(') {
-        const auto before = symbols_;
-        item.rule = read_group(name);
-        rules_within = symbols_ - before;
+        item.what = read_group(name);
       } else if (is_name(peek())) {
-        item.rule = rule_called(read_name());
+        item.what = rule_called(read_name());
       } else {
         if (peek() == '<' || peek() == '!') fail("tokens in <> are not supported, only letters");
         return sequence;
       }
       skip_space(nested);
-      read_repetition(item, rules_within, nested);
-      sequence.push_back(item);
+      read_repetition(item, nested);
+      sequence.push_back(std::move(item));
     }
   }
 
-  std::size_t read_literal() {
-    std::size_t letters = 0;
+  Letters read_literal() {
+    Letters letters;
     take();
-    for (; !at_end() && peek() != '"'; ++letters) read_letter();
+    while (!at_end() && peek() != '"') {
+      const auto letter = read_letter();
+      letters.push_back({{{letter, letter}}});
+    }
     if (!take_if('"')) fail("a literal never ends; expected \"");
     return letters;
   }
 
-  std::size_t read_class() {
-    std::size_t size = 0;
+  LetterSet read_class() {
+    LetterSet set;
     take();
-    take_if('^');
+    set.all_others = take_if('^');
     while (!at_end() && peek() != ']') {
-      const auto low = read_letter();
-      ++size;
-      if (peek() != '-' || peek(1) == ']') continue;
-      take();
-      if (read_letter() < low) fail("a range in a class runs backwards");
-      ++size;
+      const auto first = read_letter();
+      auto last = first;
+      if (peek() == '-' && peek(1) != ']') {
+        take();
+        last = read_letter();
+      }
+      if (last < first) fail("a range in a class runs backwards");
+      set.ranges.emplace_back(first, last);
     }
     if (!take_if(']')) fail("a class never ends; expected ]");
-    if (size == 0) fail("an empty class matches nothing");
-    return size;
+    if (set.ranges.empty()) fail("an empty class matches nothing");
+    return set;
   }
 
-  std::size_t read_group(const std::string &name) {
+  RuleIndex read_group(const std::string &name) {
     take();
     if (++nesting_ > kMaxNesting)
       fail("parentheses are nested more than " + std::to_string(kMaxNesting) + " deep");
@@ -236,26 +232,25 @@ class Reader {
 
   // --- Repetitions
 
-  void read_repetition(GbnfItem &item, std::size_t rules_within, bool nested) {
-    if (peek() != '*' && peek() != '+' && peek() != '?' && peek() != '{') return count_elements(item.size);
+  static bool is_empty(const GbnfItem &item) {
+    const auto *letters = std::get_if<Letters>(&item.what);
+    return letters && letters->empty();
+  }
+  bool at_repetition() const { return peek() == '*' || peek() == '+' || peek() == '?' || peek() == '{'; }
+
+  void read_repetition(GbnfItem &item, bool nested) {
+    if (!at_repetition()) return;
     switch (take()) {
-      case '*': item.least = 0, item.most = kWithoutEnd; break;
-      case '+': item.least = 1, item.most = kWithoutEnd; break;
-      case '?': item.least = 0, item.most = 1; break;
+      case '*': item.least = 0, item.most = GbnfItem::kWithoutEnd; break;
+      case '+': item.most = GbnfItem::kWithoutEnd; break;
+      case '?': item.least = 0; break;
       default: read_bounds(item);
     }
     skip_space(nested);
-    if (item.size == 0) fail("an empty literal cannot be repeated");
-    if (peek() == '*' || peek() == '+' || peek() == '?' || peek() == '{')
-      fail("a repetition of a repetition needs parentheses");
-    if (!failure_.ok()) return;
-    const auto written_out = std::max<std::size_t>(1, item.most == kWithoutEnd ? item.least : item.most);
-    if (written_out > kMaxRepetition || rules_within * written_out > kMaxRepetition)
-      return fail("a repetition is too large: " + std::to_string(kMaxRepetition) +
-                  " is the most, divided by the parentheses and repetitions within what is repeated");
-    const auto optional = item.most == kWithoutEnd ? 1 : item.most - item.least;
-    symbols_ += optional;
-    count_elements(item.size * item.least + 1 + optional * (item.size + 3));
+    if (is_empty(item)) fail("an empty literal cannot be repeated");
+    if (at_repetition()) fail("a repetition of a repetition needs parentheses");
+    if (item.least > kMaxRepetition || (item.most != GbnfItem::kWithoutEnd && item.most > kMaxRepetition))
+      fail("a repetition is too large: " + std::to_string(kMaxRepetition) + " is the most");
   }
 
   void read_bounds(GbnfItem &item) {
@@ -264,7 +259,7 @@ class Reader {
     skip_space(false);
     if (take_if(',')) {
       skip_space(false);
-      item.most = is_digit(peek()) ? read_number() : kWithoutEnd;
+      item.most = is_digit(peek()) ? read_number() : GbnfItem::kWithoutEnd;
       skip_space(false);
     }
     if (!take_if('}')) fail("expected }, as in {2}, {2,} or {2,5}");
@@ -282,14 +277,6 @@ class Reader {
     return error == std::errc() ? number : kMaxRepetition + 1;
   }
 
-  void count_elements(std::size_t more) {
-    elements_ += more;
-    if (elements_ > kMaxElements)
-      fail("the grammar is too large: with its repetitions written out it has more than " +
-               std::to_string(kMaxElements) + " elements",
-           line_, StatusKind::exhausted);
-  }
-
   std::string_view text_;
   std::size_t at_ = 0;
   int line_ = 1;
@@ -298,11 +285,29 @@ class Reader {
 
   GbnfRules grammar_;
   std::map<std::string, std::size_t> names_;
-  std::size_t symbols_ = 0;   // as llama.cpp counts: rules, groups, and the rules that repetitions become
-  std::size_t elements_ = 0;  // at least as many as llama.cpp will keep
 };
 
 }  // namespace
+
+bool LetterSet::has_any_of(std::uint32_t first, std::uint32_t last) const {
+  if (!all_others)
+    return std::ranges::any_of(
+        ranges, [&](const auto &range) { return range.first <= last && first <= range.second; });
+  auto sorted = ranges;
+  std::ranges::sort(sorted);
+  for (const auto &[from, to] : sorted) {
+    if (first < from) return true;
+    first = std::max(first, to + 1);
+    if (first > last) return false;
+  }
+  return true;
+}
+
+bool LetterSet::has(std::uint32_t letter) const {
+  const bool listed = std::ranges::any_of(
+      ranges, [&](const auto &range) { return range.first <= letter && letter <= range.second; });
+  return listed != all_others;
+}
 
 Result<GbnfRules> read_gbnf(std::string_view text) {
   if (text.size() > kMaxBytes)

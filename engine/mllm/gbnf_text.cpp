@@ -20,10 +20,6 @@ std::string digits(std::size_t least, std::size_t most) {
   return most == 0 ? std::string() : std::string(" ").append(gbnf_repeated("[0-9]", least, most));
 }
 
-std::string in_parentheses(const std::string &alternatives) {
-  return std::string("(").append(alternatives).append(")");
-}
-
 bool all(std::string_view text, char digit) {
   return text.find_first_not_of(digit) == std::string_view::npos;
 }
@@ -35,20 +31,20 @@ std::string between(std::string_view low, std::string_view high) {
   if (all(low_rest, '0') && all(high_rest, '9'))
     return digit_between(low[0], high[0]) + digits(low_rest.size(), low_rest.size());
   if (low[0] == high[0])
-    return digit_between(low[0], low[0]) + " " + in_parentheses(between(low_rest, high_rest));
+    return digit_between(low[0], low[0]) + " " + gbnf_group(between(low_rest, high_rest));
 
   std::string alternatives;
   char from = low[0];
   char to = high[0];
   if (!all(low_rest, '0')) {
     const std::string nines(low_rest.size(), '9');
-    add_alternative(alternatives, digit_between(from, from) + " " + in_parentheses(between(low_rest, nines)));
+    add_alternative(alternatives, digit_between(from, from) + " " + gbnf_group(between(low_rest, nines)));
     ++from;
   }
   std::string last;
   if (!all(high_rest, '9')) {
     const std::string zeros(high_rest.size(), '0');
-    last = digit_between(to, to) + " " + in_parentheses(between(zeros, high_rest));
+    last = digit_between(to, to) + " " + gbnf_group(between(zeros, high_rest));
     --to;
   }
   if (from <= to)
@@ -77,7 +73,7 @@ std::string natural(std::int64_t low, std::int64_t high) {
     }
     low = nines(length) + 1;
   }
-  return in_parentheses(alternatives);
+  return gbnf_group(alternatives);
 }
 
 // The numbers from `low` to `high` with what may stand behind the point, 0 <= low <= high.
@@ -85,7 +81,7 @@ std::string not_negative(std::int64_t low, std::int64_t high) {
   std::string alternatives;
   if (low < high) add_alternative(alternatives, natural(low, high - 1) + " " + std::string(kFraction));
   add_alternative(alternatives, natural(high, high) + " " + std::string(kNoFraction));
-  return in_parentheses(alternatives);
+  return gbnf_group(alternatives);
 }
 
 }  // namespace
@@ -115,6 +111,8 @@ std::string gbnf_literal(std::string_view text) {
   return literal + '"';
 }
 
+std::string gbnf_group(std::string_view what) { return std::string("(").append(what).append(")"); }
+
 std::string gbnf_repeated(std::string_view what, std::size_t least, std::size_t most) {
   std::string repeated(what);
   if (least == 1 && most == 1) return repeated;
@@ -126,7 +124,7 @@ std::string gbnf_integer(std::int64_t low, std::int64_t high) {
   std::string alternatives;
   if (high >= 0) add_alternative(alternatives, natural(std::max<std::int64_t>(low, 0), high));
   if (low < 0) add_alternative(alternatives, R"("-" )" + natural(std::max<std::int64_t>(-high, 1), -low));
-  return in_parentheses(alternatives);
+  return gbnf_group(alternatives);
 }
 
 std::string gbnf_number(std::int64_t low, std::int64_t high) {
@@ -134,7 +132,7 @@ std::string gbnf_number(std::int64_t low, std::int64_t high) {
   if (high >= 0) add_alternative(alternatives, not_negative(std::max<std::int64_t>(low, 0), high));
   if (low < 0)
     add_alternative(alternatives, R"("-" )" + not_negative(std::max<std::int64_t>(-high, 0), -low));
-  return in_parentheses(alternatives);
+  return gbnf_group(alternatives);
 }
 
 }  // namespace saccade

@@ -13,6 +13,8 @@ constexpr std::int64_t kLargestNumber = 999'999'999'999'999;
 // A literal that matches `text`, which is UTF-8.
 std::string gbnf_literal(std::string_view text);
 
+std::string gbnf_group(std::string_view what);
+
 // `what`, one thing (a rule's name, a class or a group), `least` to `most` times in a row.
 std::string gbnf_repeated(std::string_view what, std::size_t least, std::size_t most);
 

@@ -6,14 +6,13 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "base/status.h"
 #include "mllm/choice.h"
+#include "mllm/grammar_ways.h"
 #include "mllm/token_index.h"
 #include "vision/model_pair.h"
-
-struct llama_sampler;
 
 namespace saccade {
 
@@ -23,8 +22,8 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
  public:
   class Walk;
 
-  // Errors, each a sentence with the line: invalid_argument (it is no such grammar, or none that llama.cpp
-  // would survive, see grammar_check.h), exhausted (it is too large).
+  // Errors, each a sentence with the line: invalid_argument (it is no such grammar, a rule begins with
+  // itself, or a text can never end), exhausted (it is too large).
   static Result<std::shared_ptr<const Grammar>> create(std::shared_ptr<ModelPair> pair,
                                                        const std::string &gbnf);
 
@@ -32,56 +31,46 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
   Walk start() const;
 
  private:
-  struct SamplerFree {
-    void operator()(llama_sampler *sampler) const;
-  };
-  using Sampler = std::unique_ptr<llama_sampler, SamplerFree>;
+  Grammar(const ModelPair &pair, std::shared_ptr<const GrammarSteps> steps);
 
-  Grammar(std::shared_ptr<ModelPair> pair, Sampler beginning);
-
-  std::shared_ptr<ModelPair> pair_;
-  Sampler beginning_;  // never moved on, only copied
-  TokenIndex index_;
+  std::shared_ptr<const GrammarSteps> steps_;
+  TokenIndex tokens_;
 };
 
 // One answer's way through a grammar. Used by one thread at a time; a copy goes its own way, so that what was
-// only guessed can be taken back. Copying costs as much as the grammar is large (0.1 ms for 2,000 elements).
-// All text that a walk accepts is UTF-8, and it is the text that people see: control tokens have none.
+// only guessed can be taken back; it costs a few microseconds. All text that a walk accepts is UTF-8, and it
+// is what people see: a control token has none.
 class Grammar::Walk {
  public:
-  Walk(const Walk &other);
-  Walk &operator=(const Walk &other);
-  Walk(Walk &&) noexcept = default;
-  Walk &operator=(Walk &&) noexcept = default;
-  ~Walk() = default;
-
-  // The most probable of the tokens that may come next, the end token being one where the text may end; ties
+  // The most probable of the tokens that may come next, an end token among them where the text may end; ties
   // go to the lowest id. Nothing when there is none: the text has ended, or the model has no word for what
   // the grammar wants. `logits`: one per token of the model, in the order of their ids.
   std::optional<Choice> choose(std::span<const float> logits) const;
 
   bool allows(std::int32_t token) const;
-  // Whether the text so far follows the grammar from beginning to end. Never for a model without an end
-  // token.
-  bool may_end() const;
+  // Whether the text so far follows the grammar from beginning to end.
+  bool may_end() const { return !ended_ && at_.begun.empty() && at_.front.may_end; }
 
-  // Goes on with the token; an end token ends the walk. Errors: invalid_argument (the token may not come
-  // next; the walk is where it was); exhausted (the text can be read in too many ways, see grammar.cpp) and
-  // internal, after which the walk has ended.
+  // Goes on with the token; an end token ends the walk. After an error the walk is where it was. Errors:
+  // invalid_argument (the token may not come next), exhausted (the text can be read in too many ways).
   Status accept(std::int32_t token);
 
  private:
   friend class Grammar;
+
+  struct State {
+    GrammarWays::Front front;
+    std::string begun;  // the first bytes of a character that is not complete yet
+
+    bool is_dead() const { return front.is_dead(); }
+  };
+  class Reading;
+
   explicit Walk(std::shared_ptr<const Grammar> grammar);
 
-  bool fits_as_text(std::int32_t token) const;
-  std::vector<std::int32_t> with_a_first_byte_that_may_come() const;
-  template <typename Better>
-  std::optional<std::int32_t> best_of(std::vector<std::int32_t> tokens, Better better) const;
-
   std::shared_ptr<const Grammar> grammar_;
-  Sampler sampler_;
-  std::string begun_;  // the first bytes of a character that the last token left unfinished
+  mutable GrammarWays ways_;  // what is tried is forgotten again
+  State at_;
   bool ended_ = false;
 };
 

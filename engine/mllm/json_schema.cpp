@@ -207,13 +207,12 @@ class Writer {
       if (required) beginnings.clear();  // without it, none of those behind may come first
       beginnings.push_back(property + rest);
       if (i == 0) break;
-      auto next = R"("," space )" + property;
-      if (!required) next = "(" + next + ")?";
-      behind = rule(next + rest);
+      const auto next = R"("," space )" + property;
+      behind = rule((required ? next : gbnf_group(next) + "?") + rest);
     }
     if (beginnings.empty()) return R"("{}")";
     const bool may_be_empty = std::ranges::none_of(properties, &Property::required);
-    return R"("{" ()" + alternatives(beginnings) + (may_be_empty ? R"()? "}")" : R"() "}")");
+    return R"("{" )" + gbnf_group(alternatives(beginnings)) + (may_be_empty ? R"(? "}")" : R"( "}")");
   }
 
   std::string array(const Place &place) {
@@ -227,7 +226,7 @@ class Writer {
     if (most > 1)
       items.append(" ").append(
           gbnf_repeated(rule(R"("," space )" + item), least == 0 ? 0 : least - 1, most - 1));
-    return R"("[" ()" + items + (least == 0 ? R"()? "]")" : R"() "]")");
+    return R"("[" )" + gbnf_group(items) + (least == 0 ? R"(? "]")" : R"( "]")");
   }
 
   const SchemaDocument &document_;

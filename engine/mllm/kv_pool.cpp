@@ -44,6 +44,12 @@ Status check_head_size(const llama_model *model, const std::string &file) {
                                        " numbers, and a quantised cache wants multiples of 32. Set f16."};
 }
 
+// Not a sound's tokens, whose order is that of time.
+bool is_picture(const Stretch &stretch) {
+  const auto *tokens = std::get_if<SharedTokens>(&stretch);
+  return tokens && (*tokens)->sense == Sense::sight;
+}
+
 bool all_asked_to_stop(std::span<const std::stop_token> stops) {
   return !stops.empty() && std::ranges::all_of(stops, [](const auto &stop) { return stop.stop_requested(); });
 }
@@ -72,6 +78,7 @@ Status KvPool::resize(const KvPoolSize &size) {
   // The old one first: both at once might not fit into memory.
   context_.reset();
   lanes_.assign(static_cast<std::size_t>(size.lanes), {});
+  moving_ = false;
   size_ = size;
   // llama.cpp aborts when a picture that is read at a glance is larger than a batch.
   const int batch = std::max({kBatch, size.lanes * size.outputs_per_lane, non_causal_ ? size.picture : 0});
@@ -89,7 +96,8 @@ Status KvPool::resize(const KvPoolSize &size) {
   parameters.swa_full = true;  // without it a sliding window could not be rolled back
   parameters.no_perf = true;
   parameters.abort_callback = [](void *user) {
-    return all_asked_to_stop(static_cast<const KvPool *>(user)->stops_);
+    const auto *pool = static_cast<const KvPool *>(user);
+    return !pool->moving_ && all_asked_to_stop(pool->stops_);
   };
   parameters.abort_callback_data = this;
   context_.reset(llama_init_from_model(pair_->impl().text.get(), parameters));
@@ -187,7 +195,10 @@ bool KvPool::compact(int lane, int needed) {
     one.end += shift;
     end = one.end;
   }
-  if (own.position != end) ++compactions_;
+  if (own.position != end) {
+    ++compactions_;
+    moving_ = true;
+  }
   own.position = end;
   return true;
 }
@@ -210,10 +221,14 @@ void KvPool::clear(int lane) {
   lane_at(lane) = {};
 }
 
+bool KvPool::on_grid(const Stretch &stretch) const { return mrope_ && is_picture(stretch); }
+
+bool KvPool::at_a_glance(const Stretch &stretch) const { return non_causal_ && is_picture(stretch); }
+
 llama_pos KvPool::positions_of(const Stretch &stretch) const {
-  const auto *picture = std::get_if<SharedTokens>(&stretch);
-  if (!picture || !mrope_) return cells_of(stretch);
-  return std::max((*picture)->grid.rows, (*picture)->grid.columns);
+  if (!on_grid(stretch)) return cells_of(stretch);
+  const auto &grid = std::get<SharedTokens>(stretch)->grid;
+  return std::max(grid.rows, grid.columns);
 }
 
 // --- reading --------------------------------------------------------------------------------------------
@@ -265,12 +280,16 @@ llama_pos rounded(float place) { return static_cast<llama_pos>(std::lround(place
 }  // namespace
 
 Status KvPool::read(std::span<const Slice> slices, std::span<const std::stop_token> stops) {
-  const bool pictures = std::holds_alternative<SharedTokens>(*slices.front().stretch);
   stops_ = stops;
-  auto status = context_ ? decode(slices, pictures)
-                         : Status{StatusKind::exhausted, "there is no memory for the model's context"};
+  outputs_.clear();
+  Status status;
+  if (!context_) status = {StatusKind::exhausted, "there is no memory for the model's context"};
+  // What is read at a glance, and what in its order, cannot be read together.
+  for (const bool at_once : {false, true})
+    if (status.ok()) status = decode(slices, at_once);
   if (!status.ok() && all_asked_to_stop(stops)) status = {StatusKind::cancelled, "the answer was stopped"};
   stops_ = {};
+  moving_ = false;
   if (!status.ok()) {
     if (context_)
       for (const auto &slice : slices) forget_loose_end(slice.lane);
@@ -280,7 +299,7 @@ Status KvPool::read(std::span<const Slice> slices, std::span<const std::stop_tok
     auto &own = lane_at(slice.lane);
     const bool complete = slice.first + slice.count == static_cast<std::size_t>(cells_of(*slice.stretch));
     own.cells += static_cast<int>(slice.count);
-    if (!pictures || !mrope_)
+    if (!on_grid(*slice.stretch))
       own.position += static_cast<llama_pos>(slice.count);
     else if (complete)
       own.position += positions_of(*slice.stretch);
@@ -288,34 +307,36 @@ Status KvPool::read(std::span<const Slice> slices, std::span<const std::stop_tok
   return {};
 }
 
-Status KvPool::decode(std::span<const Slice> slices, bool pictures) {
-  if (all_asked_to_stop(stops_)) return {StatusKind::cancelled, "the answer was stopped"};
+// Those of the slices that are read at a glance, or the others.
+Status KvPool::decode(std::span<const Slice> slices, bool at_once) {
   BatchArrays arrays(mrope_);
-  outputs_.clear();
   for (const auto &slice : slices) {
+    if (at_a_glance(*slice.stretch) != at_once) continue;
     const auto start = lane_at(slice.lane).position;
+    const auto *words = std::get_if<TextTokens>(slice.stretch);
     for (std::size_t i = slice.first; i < slice.first + slice.count; ++i) {
       const bool wanted = i + slice.logits >= slice.first + slice.count;
       if (wanted) outputs_.push_back(static_cast<int>(arrays.lanes.size()));
-      if (pictures && mrope_) {
+      if (on_grid(*slice.stretch)) {
         const auto &place = std::get<SharedTokens>(*slice.stretch)->positions[i];
         arrays.add(slice.lane, start, start + rounded(place.y), start + rounded(place.x), wanted);
       } else {
         const auto at = start + static_cast<llama_pos>(i - slice.first);
         arrays.add(slice.lane, at, at, at, wanted);
       }
-      if (!pictures) arrays.tokens.push_back(std::get<TextTokens>(*slice.stretch)[i]);
+      if (words) arrays.tokens.push_back((*words)[i]);
     }
-    if (!pictures) continue;
+    if (words) continue;
     const auto &set = *std::get<SharedTokens>(*slice.stretch);
     const auto width = static_cast<std::size_t>(set.dimension);
     const auto from = set.values.begin() + static_cast<std::ptrdiff_t>(slice.first * width);
     arrays.values.insert(arrays.values.end(), from, from + static_cast<std::ptrdiff_t>(slice.count * width));
   }
-  const bool at_a_glance = pictures && non_causal_;
-  if (at_a_glance) llama_set_causal_attn(context_.get(), false);
+  if (arrays.lanes.empty()) return {};
+  if (all_asked_to_stop(stops_)) return {StatusKind::cancelled, "the answer was stopped"};
+  if (at_once) llama_set_causal_attn(context_.get(), false);
   const auto code = decode_arrays(context_.get(), arrays);
-  if (at_a_glance) llama_set_causal_attn(context_.get(), true);
+  if (at_once) llama_set_causal_attn(context_.get(), true);
   switch (code) {
     case 0: return {};
     case 1: return {StatusKind::exhausted, "the model's context is full; raise max-context"};

@@ -60,10 +60,10 @@ class KvPool {
   // were read in their presence.
   std::size_t keep(int lane, std::span<const Stretch> prompt, bool sliding, int more);
 
-  // Reads slices of different lanes at once, all of them text or all of them pictures, batch() tokens at
-  // most; a slice goes on where its lane's loose end stops. stops: of everybody concerned; the evaluation is
-  // broken off when all of them ask for it. On an error (cancelled, exhausted, internal) every lane in it
-  // is back at a stretch that it held, maybe none.
+  // Reads slices of different lanes at once, all of them text or none of them, batch() tokens at most; a
+  // slice goes on where its lane's loose end stops. stops: of everybody concerned; the evaluation is broken
+  // off when all of them ask for it. On an error (cancelled, exhausted, internal) every lane in it is back at
+  // a stretch that it held, maybe none.
   Status read(std::span<const Slice> slices, std::span<const std::stop_token> stops);
 
   // The loose end of the lane is `stretch`, all of it, and held from now on.
@@ -98,8 +98,10 @@ class KvPool {
   void share_opening(int lane, const Stretch &opening);
   std::size_t slide(int lane, std::span<const Stretch> prompt, std::size_t common);
   bool compact(int lane, int needed);
+  bool on_grid(const Stretch &stretch) const;      // whether its positions are places in a picture
+  bool at_a_glance(const Stretch &stretch) const;  // whether all of it is read at once, each token seeing all
   llama_pos positions_of(const Stretch &stretch) const;
-  Status decode(std::span<const Slice> slices, bool pictures);
+  Status decode(std::span<const Slice> slices, bool at_once);
 
   std::shared_ptr<ModelPair> pair_;
   KvType type_ = KvType::f16;
@@ -115,6 +117,9 @@ class KvPool {
   std::vector<Lane> lanes_;
   std::vector<int> outputs_;  // places of the last read's outputs in its batch
   std::uint64_t compactions_ = 0;
+  // Cells have new positions, and the next evaluation rotates their keys. Broken off in the middle of that,
+  // llama.cpp would rotate some of them a second time.
+  bool moving_ = false;
 };
 
 }  // namespace saccade

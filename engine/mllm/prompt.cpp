@@ -87,8 +87,10 @@ Result<PromptMaker> PromptMaker::create(std::shared_ptr<ModelPair> pair, const s
   return maker;
 }
 
-Prompt PromptMaker::make(const std::string &question) const {
-  return {opening_, tokenize(llama_model_get_vocab(pair_->impl().text.get()), question, false), turn_};
+Prompt PromptMaker::make(const std::string &question) const { return {opening_, words(question), turn_}; }
+
+std::vector<std::int32_t> PromptMaker::words(const std::string &text) const {
+  return tokenize(llama_model_get_vocab(pair_->impl().text.get()), text, false);
 }
 
 }  // namespace saccade

@@ -28,6 +28,8 @@ class PromptMaker {
                                     const std::string &system);
 
   Prompt make(const std::string &question) const;
+  // Text for elsewhere in the user's turn, never read as control tokens.
+  std::vector<std::int32_t> words(const std::string &text) const;
 
  private:
   PromptMaker() = default;

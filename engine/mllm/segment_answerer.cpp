@@ -28,6 +28,12 @@ Result<std::unique_ptr<SegmentAnswerer>> SegmentAnswerer::create(const ModelFile
     if (!encoder.ok()) return encoder.status();
     answerer->encoder_ = std::move(encoder).value();
   }
+  auto audio_encoder = AudioEncoder::create(pair.value());
+  if (audio_encoder.ok()) {
+    answerer->audio_encoder_ = std::move(audio_encoder).value();
+  } else if (audio_encoder.status().kind() != StatusKind::unsupported) {
+    return audio_encoder.status();
+  }
   auto session = Session::create(pair.value(), options.session);
   if (!session.ok()) return session.status();
   answerer->session_ = std::move(session).value();
@@ -83,6 +89,25 @@ Status SegmentAnswerer::look_closer(const Frame &part, std::stop_token stop) {
   if (!tokens.ok()) return tokens.status();
   window_.back().images.push_back(encoder_->overview(std::move(tokens).value()));
   window_.back().encode_time += Clock::now() - start;
+  return {};
+}
+
+Status SegmentAnswerer::hear(const AudioBlock &sound, std::stop_token stop) {
+  if (!hears()) return {StatusKind::unsupported, "the model does not hear"};
+  if (window_.empty())
+    return {StatusKind::invalid_argument, "no picture was seen yet that the sound could belong to"};
+  const auto start = Clock::now();
+  auto heard = audio_encoder_->encode(sound, stop);
+  if (!heard.ok()) return heard.status();
+  window_.back().images.push_back(std::move(heard).value());
+  window_.back().encode_time += Clock::now() - start;
+  return {};
+}
+
+Status SegmentAnswerer::note(const std::string &words) {
+  if (window_.empty())
+    return {StatusKind::invalid_argument, "no picture was seen yet that the words could be about"};
+  window_.back().images.push_back(session_->words(words));
   return {};
 }
 

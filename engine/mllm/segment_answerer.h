@@ -1,4 +1,4 @@
-// Sees pictures, keeps the last few, and answers questions about them.
+// Sees pictures, hears what belongs to them, keeps the last few, and answers questions about them.
 #pragma once
 
 #include <deque>
@@ -13,6 +13,7 @@
 #include "mllm/answer_form.h"
 #include "mllm/latency_budget.h"
 #include "mllm/session.h"
+#include "vision/audio_encoder.h"
 #include "vision/token_stage.h"
 #include "vision/vision_encoder.h"
 
@@ -63,6 +64,17 @@ class SegmentAnswerer {
   // picture stays without it.
   Status look_closer(const Frame &part, std::stop_token stop);
 
+  // Whether the model takes sound, and the rate at which it does; 0 where it does not.
+  bool hears() const { return audio_encoder_ != nullptr; }
+  int sound_rate() const { return hears() ? audio_encoder_->rate() : 0; }
+
+  // Encodes what was heard up to the picture that was seen last, and takes it in after that picture, which
+  // takes the sound with it when it leaves. Errors as AudioEncoder::encode, unsupported where the model does
+  // not hear, and invalid_argument before anything was seen; after an error the picture stays without it.
+  Status hear(const AudioBlock &sound, std::stop_token stop);
+  // Words about the picture that was seen last, read after it by every question. invalid_argument likewise.
+  Status note(const std::string &words);
+
   // The patches that see() encodes when it is given this map; empty = all.
   PatchMap refreshed(const PatchMap &refresh) const;
   // The next picture has nothing to do with the last: after a seek or a change of picture size.
@@ -86,7 +98,8 @@ class SegmentAnswerer {
 
  private:
   struct Seen {
-    std::vector<EncodedImage> images;  // the picture, and the part of it that was looked at closer
+    // The picture, the part of it that was looked at closer, what was heard and noted.
+    std::vector<EncodedImage> images;
     StreamTime pts{};
     Duration encode_time{};
   };
@@ -95,8 +108,9 @@ class SegmentAnswerer {
   void remember(Seen seen);
 
   SegmentAnswererOptions options_;
-  std::unique_ptr<TokenStage> stage_;       // of whole pictures; null for tiles
-  std::unique_ptr<VisionEncoder> encoder_;  // of tiles and closer looks; null for overviews alone
+  std::unique_ptr<TokenStage> stage_;            // of whole pictures; null for tiles
+  std::unique_ptr<VisionEncoder> encoder_;       // of tiles and closer looks; null for overviews alone
+  std::unique_ptr<AudioEncoder> audio_encoder_;  // null where the model does not hear
   std::unique_ptr<Session> session_;
   std::shared_ptr<const Grammar> grammar_;
   LatencyBudget budget_{Duration::zero(), 1};

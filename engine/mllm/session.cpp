@@ -52,13 +52,13 @@ std::vector<Stretch> lay_out(const Prompt &words, std::span<const EncodedImage> 
 }
 
 // Tokens of another model's projector would be read out of bounds.
-Status check_pictures(std::span<const Stretch> prompt, const ModelPair &pair) {
+Status check_width(std::span<const Stretch> prompt, const ModelPair &pair) {
   const auto width = llama_model_n_embd_inp(pair.impl().text.get());
   for (const auto &stretch : prompt) {
-    const auto *picture = std::get_if<SharedTokens>(&stretch);
-    if (!picture || (*picture)->dimension == width) continue;
-    return {StatusKind::invalid_argument, "the picture's tokens have " +
-                                              std::to_string((*picture)->dimension) +
+    const auto *tokens = std::get_if<SharedTokens>(&stretch);
+    if (!tokens || (*tokens)->dimension == width) continue;
+    const std::string whose = (*tokens)->sense == Sense::sight ? "the picture's" : "the sound's";
+    return {StatusKind::invalid_argument, whose + " tokens have " + std::to_string((*tokens)->dimension) +
                                               " numbers each, the model takes " + std::to_string(width) +
                                               ": they were made by another model's projector"};
   }
@@ -105,13 +105,15 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair
 
 const std::string &Session::complaint() const { return impl_->calibration.complaint(); }
 
+EncodedImage Session::words(const std::string &text) const { return {{}, impl_->prompts.words(text)}; }
+
 Result<Answer> Session::ask(const std::string &question, std::span<const EncodedImage> images,
                             std::stop_token stop, const AskOptions &options) {
   Answer answer;
   answer.question = question;
   for (const auto &image : images)
     for (const auto &piece : image.pieces)
-      if (piece.tokens) {
+      if (piece.tokens && piece.tokens->sense == Sense::sight) {
         answer.visual_tokens_seen += piece.tokens->seen;
         answer.visual_tokens_kept += piece.tokens->count();
       }
@@ -151,7 +153,7 @@ Result<Request> Session::Impl::request_for(const std::string &question,
   request.prompt = lay_out(prompts.make(question), images, options.prompt_position);
   if (request.prompt.empty())
     return Status{StatusKind::invalid_argument, "there is nothing to answer: the prompt is empty"};
-  if (auto status = check_pictures(request.prompt, *pair); !status.ok()) return status;
+  if (auto status = check_width(request.prompt, *pair); !status.ok()) return status;
   const int tokens = cells_of_all(request.prompt);
   if (tokens > limit)
     return Status{StatusKind::exhausted, "the prompt does not fit: " + std::to_string(tokens) +

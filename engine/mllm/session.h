@@ -1,4 +1,4 @@
-// One conversation with the language model: pictures and a question go in, an answer comes out.
+// One conversation with the language model: pictures, sounds and a question go in, an answer comes out.
 #pragma once
 
 #include <functional>
@@ -70,6 +70,10 @@ class Session {
   // What is wrong with the model's own calibration of its confidence; empty when nothing is.
   const std::string &complaint() const;
 
+  // Text that stands among the pictures of a question; never read as control tokens.
+  EncodedImage words(const std::string &text) const;
+
+  // images: pictures, sounds and words, in the order in which they are read.
   // Greedy decoding: the same input gives the same answer. Fills text, log-probabilities, confidence,
   // waiting, prefill and decode times and the token counts; everything else is the caller's. The listener is
   // called on this thread.

@@ -11,8 +11,8 @@ namespace saccade {
 
 using TextTokens = std::vector<std::int32_t>;
 
-// Text tokens, or the visual tokens of one picture. Two are equal when they hold the same words, or are the
-// very same picture: pictures that merely look alike never pass for one another.
+// Text tokens, or those of one picture or sound. Two are equal when they hold the same words, or are the very
+// same picture or sound: those that are merely alike never pass for one another.
 using Stretch = std::variant<TextTokens, SharedTokens>;
 
 // Cells of a KV cache that it fills.

@@ -3,18 +3,22 @@
 #include <llama.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace saccade {
 namespace {
 
-std::string piece_of(const llama_vocab *vocabulary, std::int32_t token, bool with_control_tokens) {
+constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
+
+// What people see of a token: nothing of a control token.
+std::string piece_of(const llama_vocab *vocabulary, std::int32_t token) {
   std::string piece(64, '\0');
   auto length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()),
-                                     0, with_control_tokens);
+                                     0, /*special=*/false);
   if (length < 0) {
     piece.resize(static_cast<std::size_t>(-length));
     length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0,
-                                  with_control_tokens);
+                                  false);
   }
   piece.resize(static_cast<std::size_t>(std::max(length, 0)));
   return piece;
@@ -22,36 +26,31 @@ std::string piece_of(const llama_vocab *vocabulary, std::int32_t token, bool wit
 
 }  // namespace
 
-std::optional<std::string> text_of(const llama_vocab *vocabulary, std::int32_t token) {
-  auto text = piece_of(vocabulary, token, false);
-  // At a zero byte llama.cpp's grammar stops reading a token.
-  if (text.empty() || text.find('\0') != std::string::npos) return std::nullopt;
-  if (text != piece_of(vocabulary, token, true)) return std::nullopt;
-  return text;
-}
-
 TokenIndex::TokenIndex(const llama_vocab *vocabulary) {
   const auto count = llama_vocab_n_tokens(vocabulary);
-  std::array<std::vector<std::int32_t>, 256> by_byte;
-  for (std::int32_t token = 0; token < count; ++token) {
-    if (llama_vocab_is_eog(vocabulary, token)) {
-      ends_.push_back(token);
+  for (std::int32_t id = 0; id < count; ++id) {
+    if (llama_vocab_is_eog(vocabulary, id)) {
+      ends_.push_back(id);
       continue;
     }
-    const auto text = text_of(vocabulary, token);
-    if (!text) continue;
-    const auto byte = static_cast<std::uint8_t>(text->front());
-    by_byte[byte].push_back(token);
-    if (text->size() == 1 && !alone_[byte]) alone_[byte] = token;
+    const auto text = piece_of(vocabulary, id);
+    if (text.empty() || text.find('\0') != std::string::npos) continue;
+    tokens_.push_back(
+        {id, static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(text.size())});
+    texts_ += text;
   }
-  for (std::size_t byte = 0; byte < by_byte.size(); ++byte) {
-    tokens_.insert(tokens_.end(), by_byte[byte].begin(), by_byte[byte].end());
-    from_[byte + 1] = tokens_.size();
-  }
+  std::ranges::stable_sort(tokens_, {}, [this](const Token &token) { return text(token); });
+  place_.assign(static_cast<std::size_t>(count), kNowhere);
+  for (std::size_t i = 0; i < tokens_.size(); ++i)
+    place_[static_cast<std::size_t>(tokens_[i].id)] = static_cast<std::uint32_t>(i);
 }
 
-std::span<const std::int32_t> TokenIndex::beginning_with(std::uint8_t byte) const {
-  return std::span(tokens_).subspan(from_[byte], from_[byte + 1] - from_[byte]);
+std::string_view TokenIndex::text_of(std::int32_t id) const {
+  if (id < 0 || static_cast<std::size_t>(id) >= place_.size()) return {};
+  const auto place = place_[static_cast<std::size_t>(id)];
+  return place == kNowhere ? std::string_view() : text(tokens_[place]);
 }
+
+bool TokenIndex::is_end(std::int32_t id) const { return std::ranges::binary_search(ends_, id); }
 
 }  // namespace saccade

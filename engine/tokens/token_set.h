@@ -1,4 +1,4 @@
-// Visual tokens: what an encoder makes of a picture and a language model reads.
+// Visual tokens: what an encoder makes of a picture and a language model reads. Those of a sound, too.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +20,9 @@ struct TokenPosition {
   float x = 0;
 };
 
+// What tokens tell of. A picture's lie on a grid; a sound's follow one another as words do, at y = x = 0.
+enum class Sense { sight, sound };
+
 // n tokens of d floats each. Row i of `values` belongs to positions[i] and weights[i], where a weight
 // is the number of encoder tokens that the row stands for. Rows are in reading order (t, y, x).
 // Shared between threads only as std::shared_ptr<const TokenSet>, and never changed after that.
@@ -34,6 +37,7 @@ struct TokenSet {
   StreamTime pts{};         // of the frame that was encoded
   Duration encode_time{};   // that the encoder spent on it; zero when it was used again
   double encoded = 1;       // share of the picture's patches that it encoded for it; likewise
+  Sense sense = Sense::sight;
 
   int count() const { return static_cast<int>(positions.size()); }
   std::span<const float> row(int i) const {

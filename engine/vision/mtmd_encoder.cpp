@@ -9,21 +9,12 @@
 
 #include "vision/encoders.h"
 #include "vision/llama_handles.h"
+#include "vision/mtmd_chunks.h"
 
 namespace saccade {
 namespace {
 
 constexpr int kFallbackInput = 448;  // pixels; for families whose file names no size of its own
-
-std::vector<std::int32_t> text_tokens(const mtmd_input_chunk *chunk) {
-  std::size_t count = 0;
-  const auto *tokens = mtmd_input_chunk_get_tokens_text(chunk, &count);
-  return {tokens, tokens + count};
-}
-
-bool is_text(const mtmd_input_chunk *chunk) {
-  return mtmd_input_chunk_get_type(chunk) == MTMD_INPUT_CHUNK_TYPE_TEXT;
-}
 
 // Width and height of a chunk's tokens: what M-RoPE families say, else a square when it is one, else a row.
 PatchGrid grid_of(const mtmd_input_chunk *chunk, bool mrope) {
@@ -107,7 +98,7 @@ class MtmdEncoder final : public VisionEncoder {
     if (!chunks.ok()) return chunks.status();
     const auto overview = overview_index(chunks.value().get());
     if (!overview) return Status{StatusKind::internal, "the projector made no tokens of a picture"};
-    return encode_chunk(mtmd_input_chunks_get(chunks.value().get(), *overview), rgb.pts, stop);
+    return encode_piece(mtmd_input_chunks_get(chunks.value().get(), *overview), rgb.pts, stop);
   }
 
   std::string description() const override { return "libmtmd"; }
@@ -122,29 +113,14 @@ class MtmdEncoder final : public VisionEncoder {
     const auto bitmap = bitmap_of(rgb);
     auto chunks = cut(bitmap.get());
     if (!chunks.ok()) return chunks.status();
-    EncodedImage image;
-    std::vector<std::int32_t> text;
-    for (std::size_t i = 0; i < mtmd_input_chunks_size(chunks.value().get()); ++i) {
-      const auto *chunk = mtmd_input_chunks_get(chunks.value().get(), i);
-      if (is_text(chunk)) {
-        const auto tokens = text_tokens(chunk);
-        text.insert(text.end(), tokens.begin(), tokens.end());
-        continue;
-      }
-      auto tokens = encode_chunk(chunk, rgb.pts, stop);
-      if (!tokens.ok()) return tokens.status();
-      image.pieces.push_back({std::exchange(text, {}), std::move(tokens).value()});
-    }
-    image.closing = std::move(text);
-    return image;
+    return lay_out_chunks(chunks.value().get(),
+                          [&](const auto *chunk) { return encode_piece(chunk, rgb.pts, stop); });
   }
 
  private:
   Result<MtmdChunksHandle> cut(const mtmd_bitmap *bitmap) const {
-    MtmdChunksHandle chunks(mtmd_input_chunks_init());
-    const mtmd_input_part part{nullptr, bitmap};
-    const mtmd_input_part *parts[] = {&part};
-    if (mtmd_tokenize_from_parts(impl_.vision.get(), chunks.get(), parts, 1, /*add_special=*/false) != 0)
+    auto chunks = cut_into_chunks(impl_, bitmap);
+    if (!chunks)
       return Status{StatusKind::internal, "libmtmd could not prepare a picture of " +
                                               std::to_string(mtmd_bitmap_get_nx(bitmap)) + " x " +
                                               std::to_string(mtmd_bitmap_get_ny(bitmap)) + " pixels"};
@@ -183,24 +159,10 @@ class MtmdEncoder final : public VisionEncoder {
     return tokens;
   }
 
-  Result<SharedTokens> encode_chunk(const mtmd_input_chunk *chunk, StreamTime pts, std::stop_token stop) {
-    const auto turn = impl_.turn.take(stop);
-    if (!turn) return Status{StatusKind::cancelled, "encoding was stopped"};
-    const auto start = Clock::now();
-    const auto code = mtmd_encode_chunk(impl_.vision.get(), chunk);
-    const auto spent = Clock::now() - start;
-    if (stop.stop_requested()) return Status{StatusKind::cancelled, "encoding was stopped"};
-    if (code != 0)
-      return Status{StatusKind::internal,
-                    "libmtmd could not encode a picture (code " + std::to_string(code) + ")"};
-    return copy_output(chunk, pts, spent);
-  }
-
-  SharedTokens copy_output(const mtmd_input_chunk *chunk, StreamTime pts, Duration spent) const {
-    const auto count = mtmd_input_chunk_get_n_tokens(chunk);
-    const float *output = mtmd_get_output_embd(impl_.vision.get());
-    return tokens_of({output, count * static_cast<std::size_t>(dimension())}, dimension(),
-                     grid_of(chunk, mrope_), pts, spent);
+  Result<SharedTokens> encode_piece(const mtmd_input_chunk *chunk, StreamTime pts, std::stop_token stop) {
+    return encode_chunk(impl_, chunk, stop, [&](std::span<const float> values, Duration spent) {
+      return tokens_of(values, dimension(), grid_of(chunk, mrope_), pts, spent);
+    });
   }
 
   std::shared_ptr<ModelPair> pair_;

@@ -21,13 +21,13 @@ struct EncoderInput {
   int height = 0;
 };
 
-// One stretch of a picture's prompt: text tokens that announce it, then its visual tokens.
+// One stretch of a picture's prompt, or of a sound's: text tokens that announce it, then its own.
 struct ImagePiece {
   std::vector<std::int32_t> announcement;
   SharedTokens tokens;
 };
 
-// A picture as the language model reads it.
+// A picture, or a sound, as the language model reads it.
 struct EncodedImage {
   std::vector<ImagePiece> pieces;
   std::vector<std::int32_t> closing;  // text tokens after the last piece

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/metas.h"
+#include "localmllm/model_sound.h"
 #include "sparsity/hottest_window.h"
 #include "vision/resize.h"
 
@@ -20,8 +21,8 @@ EncoderInput fitted(int width, int height, int longest) {
   return {std::max(1, width * longest / edge), std::max(1, height * longest / edge)};
 }
 
-FrameIntake::FrameIntake(EncoderInput encoder, Detail detail, int offload_edge)
-    : encoder_(encoder), detail_(detail), offload_edge_(offload_edge) {
+FrameIntake::FrameIntake(EncoderInput encoder, Detail detail, int offload_edge, int sound_rate)
+    : encoder_(encoder), detail_(detail), offload_edge_(offload_edge), sound_rate_(sound_rate) {
   gst_segment_init(&segment_, GST_FORMAT_TIME);
   gst_video_info_init(&video_);
 }
@@ -85,6 +86,9 @@ Result<Picture> FrameIntake::take(GstBuffer *buffer, const FrameTime &time, std:
   picture.time = time;
   picture.mas = std::move(mas);
   picture.tokens = get_tokens(buffer);
+  const auto clip = get_audio(buffer);
+  picture.heard = clip.rate > 0 || (picture.mas && picture.mas->sound_active);
+  picture.sound = sound_for_model(clip, sound_rate_);
   if (auto status = take_for_encoder(buffer, picture); !status.ok()) return status;
   if (for_offload) {
     const auto size = fitted(video_.width, video_.height, offload_edge_);

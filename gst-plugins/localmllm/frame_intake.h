@@ -6,6 +6,7 @@
 #include <gst/video/video.h>
 
 #include <optional>
+#include <vector>
 
 #include "base/frame.h"
 #include "base/status.h"
@@ -20,10 +21,12 @@
 namespace saccade::gst {
 
 struct Picture {
-  Image encoder_picture;  // at the encoder's size, or the frame's own for tiles; empty with tokens
-  SharedTokens tokens;    // made upstream; null when this element is the encoder
-  Image closer_picture;   // what the gate points at, at the encoder's size; empty when that is nothing
-  Image offload_picture;  // empty when nobody takes it
+  Image encoder_picture;     // at the encoder's size, or the frame's own for tiles; empty with tokens
+  SharedTokens tokens;       // made upstream; null when this element is the encoder
+  Image closer_picture;      // what the gate points at, at the encoder's size; empty when that is nothing
+  Image offload_picture;     // empty when nobody takes it
+  std::vector<float> sound;  // heard up to it, mono, at the model's rate; empty when nobody takes it
+  bool heard = false;        // a sound stood out of its background
   std::optional<MasReport> mas;
   FrameTime time;
   Clock::time_point arrived;
@@ -38,8 +41,8 @@ EncoderInput fitted(int width, int height, int longest);
 // Belongs to the streaming thread.
 class FrameIntake {
  public:
-  // encoder: what it wants.
-  FrameIntake(EncoderInput encoder, Detail detail, int offload_edge);
+  // encoder: what it wants. sound_rate: in Hz; 0 = no sound is wanted.
+  FrameIntake(EncoderInput encoder, Detail detail, int offload_edge, int sound_rate);
 
   Status set_caps(const GstCaps *caps);
   void set_segment(const GstSegment &segment);
@@ -58,6 +61,7 @@ class FrameIntake {
   EncoderInput encoder_;
   Detail detail_;
   int offload_edge_;
+  int sound_rate_;
   GstSegment segment_;
   GstVideoInfo video_;
   GstClockTime previous_pts_ = GST_CLOCK_TIME_NONE;

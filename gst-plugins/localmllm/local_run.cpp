@@ -32,6 +32,11 @@ Leaky leak_for(LeakySetting setting, bool live) {
   return live ? Leaky::downstream : Leaky::none;
 }
 
+// 0 where the model is given no samples.
+int sound_rate_for(const LocalMllmSettings &settings, const SegmentAnswerer &answerer) {
+  return settings.sound == SoundSetting::automatic ? answerer.sound_rate() : 0;
+}
+
 // A question before the pictures is read once for all of them. But then they are its own, so that a second
 // question has them read again, and models that learned to read it behind them answer worse.
 PromptPosition position_for(const LocalMllmSettings &settings) {
@@ -58,7 +63,8 @@ LocalRun::LocalRun(const Pads &pads, const LocalMllmSettings &settings,
     : pads_(pads),
       settings_(settings),
       answerer_(std::move(answerer)),
-      intake_(answerer_->input(), settings.answerer.detail, static_cast<int>(settings.offload_size)),
+      intake_(answerer_->input(), settings.answerer.detail, static_cast<int>(settings.offload_size),
+              sound_rate_for(settings, *answerer_)),
       text_(pads.src, settings.display_duration),
       router_(settings.router),
       questions_(standing_questions(settings)),

@@ -65,6 +65,7 @@ class LocalRun {
   // Worker.
   void process(Picture picture, std::stop_token stop);
   Status see(const Picture &picture, std::stop_token stop);
+  Status hear(const Picture &picture, std::stop_token stop);
   // True when something was said about the current picture.
   bool answer_standing_questions(std::stop_token stop);
   bool answer_waiting_questions(std::stop_token stop);

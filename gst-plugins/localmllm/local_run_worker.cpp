@@ -14,6 +14,7 @@ namespace saccade::gst {
 namespace {
 
 constexpr const char *kWake = "saccade/wake";  // wakes the worker; never leaves this element
+constexpr const char *kHeard = "[A sound stands out of the background.]\n";  // with sound=text
 constexpr auto kLoadWindow = std::chrono::seconds(1);
 
 }  // namespace
@@ -42,6 +43,7 @@ void LocalRun::process(Picture picture, std::stop_token stop) {
   current_ = std::move(picture);
   current_->encoder_picture = {};
   current_->closer_picture = {};
+  current_->sound = {};
   const bool said_standing = answer_standing_questions(stop);
   const bool said_asked = answer_waiting_questions(stop);
   if (!said_standing && !said_asked) pass(time);
@@ -63,6 +65,7 @@ Status LocalRun::see(const Picture &picture, std::stop_token stop) {
     if (auto status = answerer_->look_closer(picture.closer_picture.view(pts), stop); !status.ok())
       return status;
   }
+  if (auto status = hear(picture, stop); !status.ok()) return status;
   if (picture.encoded_here()) {
     const TextPtr stream(gst_pad_get_stream_id(pads_.sink));
     gst_pad_push_event(pads_.sink,
@@ -70,6 +73,15 @@ Status LocalRun::see(const Picture &picture, std::stop_token stop) {
                                       answerer_->refreshed(refresh), GST_OBJECT_NAME(pads_.element)}));
   }
   return {};
+}
+
+Status LocalRun::hear(const Picture &picture, std::stop_token stop) {
+  if (settings_.sound == SoundSetting::text) return picture.heard ? answerer_->note(kHeard) : Status();
+  if (picture.sound.empty()) return {};
+  const auto until = StreamTime(static_cast<std::int64_t>(picture.time.pts + picture.time.duration));
+  const auto rate = answerer_->sound_rate();
+  const auto length = from_seconds(static_cast<double>(picture.sound.size()) / rate);
+  return answerer_->hear({picture.sound, rate, 1, until - length}, stop);
 }
 
 bool LocalRun::answer_standing_questions(std::stop_token stop) {

@@ -87,6 +87,16 @@ GType prompt_position_type() {
   return type;
 }
 
+GType sound_type() {
+  static const GEnumValue values[] = {
+      {number(SoundSetting::automatic), "The sound itself where the model hears, else nothing", "auto"},
+      {number(SoundSetting::text), "A sentence that a sound stands out, whatever the model", "text"},
+      {number(SoundSetting::none), "Nothing", "none"},
+      {0, nullptr, nullptr}};
+  static const GType type = g_enum_register_static("GstLocalMllmSound", values);
+  return type;
+}
+
 GType kv_type_type() {
   static const GEnumValue values[] = {{number(KvType::f16), "16-bit floats", "f16"},
                                       {number(KvType::q8_0), "8 bits", "q8_0"},
@@ -130,6 +140,9 @@ void add_model(PropertyTable &t) {
   t.choice(
       {"detail", "Detail", "How a picture is cut before it is encoded"}, detail_type(),
       [](Settings & s) -> auto & { return s.answerer.detail; });
+  t.choice(
+      {"sound", "Sound", "What the model is given of the sound that masgate hands on with a picture"},
+      sound_type(), [](Settings & s) -> auto & { return s.sound; });
 }
 
 void add_session(PropertyTable &t) {

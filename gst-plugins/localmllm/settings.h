@@ -17,6 +17,9 @@ enum class LeakySetting { automatic, none, upstream, downstream };
 enum class TimestampMode { automatic, arrival, content };
 enum class OnUnchanged { gap, repeat };
 enum class PromptPositionSetting { automatic, after, before };
+// What the model is given of the sound that comes with a picture: its samples where it hears, a sentence that
+// there was one, or nothing.
+enum class SoundSetting { automatic, text, none };
 
 struct LocalMllmSettings {
   ModelFiles files;
@@ -24,6 +27,7 @@ struct LocalMllmSettings {
   std::string prompt;                     // may change while playing,
   std::vector<std::string> more_prompts;  // as may these
   PromptPositionSetting prompt_position = PromptPositionSetting::automatic;
+  SoundSetting sound = SoundSetting::automatic;
   bool partial = false;
   std::string unsure_text;
   AnswerOn answer_on = AnswerOn::change;

@@ -3,13 +3,9 @@
 //
 // The pairs are made by samples/training/random_model.py; SACCADE_TINY_PAIRS names their folder.
 #include <gtest/gtest.h>
-#include <llama.h>
-#include <mtmd-helper.h>
-#include <mtmd.h>
 
-#include <algorithm>
+#include <cctype>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -18,149 +14,20 @@
 
 #include "mllm/segment_answerer.h"
 #include "mllm/session.h"
+#include "plain_libmtmd.h"
 #include "tokens_likeness.h"
 
 namespace saccade {
 namespace {
 
-constexpr int kMaxTokens = 12;
-constexpr int kContext = 1024;
 constexpr const char *kQuestion = "What colour is the car?";
 constexpr const char *kOther = "Describe what you see.";
-
-template <auto free_function>
-struct Freed {
-  template <typename T>
-  void operator()(T *p) const {
-    free_function(p);
-  }
-};
-
-// Smooth colours that differ from seed to seed.
-Image picture(int width, int height, int seed) {
-  Image image{width, height, {}};
-  image.rgb.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3);
-  for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x)
-      for (int c = 0; c < 3; ++c) {
-        const double wave = std::sin(0.05 * x * (c + 1) + seed) + std::sin(0.04 * y * (3 - c) + 2.0 * seed);
-        image.rgb.push_back(static_cast<std::uint8_t>(127.5 + 60 * wave));
-      }
-  return image;
-}
-
-// What was said, and how sure the model was of each token.
-struct Said {
-  std::string text;
-  std::vector<float> log_probabilities;
-};
-
-void expect_same(const Said &ours, const Said &theirs) {
-  EXPECT_EQ(ours.text, theirs.text);
-  ASSERT_EQ(ours.log_probabilities.size(), theirs.log_probabilities.size());
-  // What several rows at once, or one after the other, come to differs by up to 0.02 with these random
-  // weights.
-  for (std::size_t i = 0; i < theirs.log_probabilities.size(); ++i)
-    EXPECT_NEAR(ours.log_probabilities[i], theirs.log_probabilities[i], 0.03F) << "token " << i;
-}
-
-// A program of llama.cpp in small: nothing of the engine is used.
-class PlainLibmtmd {
- public:
-  explicit PlainLibmtmd(const ModelFiles &files) {
-    mtmd_helper_log_set([](ggml_log_level, const char *, void *) {}, nullptr);
-    model_.reset(llama_model_load_from_file(files.text.c_str(), llama_model_default_params()));
-    auto parameters = mtmd_context_params_default();
-    parameters.print_timings = false;
-    parameters.warmup = false;
-    parameters.n_threads = 1;
-    vision_.reset(mtmd_init_from_file(files.mmproj.c_str(), model_.get(), parameters));
-  }
-
-  Said answer(const std::string &question, const std::vector<Image> &images) const {
-    auto parameters = llama_context_default_params();
-    parameters.n_ctx = kContext;
-    parameters.n_threads = parameters.n_threads_batch = 1;
-    const std::unique_ptr<llama_context, Freed<llama_free>> context(
-        llama_init_from_model(model_.get(), parameters));
-    const auto chunks = cut(conversation(question, images.size()), images);
-    llama_pos past = 0;
-    EXPECT_EQ(mtmd_helper_eval_chunks(vision_.get(), context.get(), chunks.get(), 0, 0, 512, true, &past), 0);
-    return generate(context.get(), past);
-  }
-
- private:
-  using Chunks = std::unique_ptr<mtmd_input_chunks, Freed<mtmd_input_chunks_free>>;
-  using Bitmap = std::unique_ptr<mtmd_bitmap, Freed<mtmd_bitmap_free>>;
-
-  std::string conversation(const std::string &question, std::size_t images) const {
-    std::string content;
-    for (std::size_t i = 0; i < images; ++i) content += mtmd_default_marker();
-    content += question;
-    const llama_chat_message message{"user", content.c_str()};
-    std::string text(4096, '\0');
-    const auto length =
-        llama_chat_apply_template(llama_model_chat_template(model_.get(), nullptr), &message, 1, true,
-                                  text.data(), static_cast<std::int32_t>(text.size()));
-    text.resize(static_cast<std::size_t>(std::max(length, 0)));
-    return text;
-  }
-
-  Chunks cut(const std::string &text, const std::vector<Image> &images) const {
-    std::vector<Bitmap> bitmaps;
-    std::vector<const mtmd_bitmap *> pointers;
-    for (const auto &image : images) {
-      bitmaps.emplace_back(mtmd_bitmap_init(static_cast<std::uint32_t>(image.width),
-                                            static_cast<std::uint32_t>(image.height), image.rgb.data()));
-      pointers.push_back(bitmaps.back().get());
-    }
-    mtmd_input_text input{};
-    input.text = text.data();
-    input.text_len = text.size();
-    input.add_special = true;
-    input.parse_special = true;
-    Chunks chunks(mtmd_input_chunks_init());
-    EXPECT_EQ(mtmd_tokenize(vision_.get(), chunks.get(), &input, pointers.data(), pointers.size()), 0);
-    return chunks;
-  }
-
-  Said generate(llama_context *context, llama_pos past) const {
-    Said said;
-    const auto *vocabulary = llama_model_get_vocab(model_.get());
-    const auto count = llama_vocab_n_tokens(vocabulary);
-    for (int i = 0; i < kMaxTokens; ++i) {
-      const float *logits = llama_get_logits_ith(context, -1);
-      auto best = static_cast<llama_token>(std::max_element(logits, logits + count) - logits);
-      double sum = 0;
-      for (int k = 0; k < count; ++k) sum += std::exp(static_cast<double>(logits[k] - logits[best]));
-      said.log_probabilities.push_back(static_cast<float>(-std::log(sum)));
-      char piece[64];
-      const auto length = llama_token_to_piece(vocabulary, best, piece, sizeof piece, 0, false);
-      said.text.append(piece, static_cast<std::size_t>(std::max(length, 0)));
-      auto batch = llama_batch_get_one(&best, 1);
-      std::vector<llama_pos> positions(4, past);  // M-RoPE: t, y, x alike, and the fourth row is zero
-      positions[3] = 0;
-      batch.pos = positions.data();
-      EXPECT_EQ(llama_decode(context, batch), 0);
-      ++past;
-    }
-    return said;
-  }
-
-  std::unique_ptr<llama_model, Freed<llama_model_free>> model_;
-  std::unique_ptr<mtmd_context, Freed<mtmd_free>> vision_;
-};
 
 class RandomPairs : public testing::TestWithParam<const char *> {
  protected:
   void SetUp() override {
-    const char *folder = std::getenv("SACCADE_TINY_PAIRS");
-    const std::string stem = (folder ? std::string(folder) : "tiny-pairs") + "/tiny-" + GetParam();
-    files_ = {stem + "-text.gguf", stem + "-mmproj.gguf", 1};
-    if (!std::filesystem::exists(files_.mmproj))
-      GTEST_SKIP() << files_.mmproj << " is not there. Make it: SACCADE_LLAMA_SOURCE=a llama.cpp source tree "
-                   << "python3 samples/training/random_model.py all --tiny --out "
-                   << (folder ? folder : "tiny-pairs");
+    files_ = tiny_pair(GetParam());
+    if (!std::filesystem::exists(files_.mmproj)) GTEST_SKIP() << no_tiny_pair(files_);
     auto pair = ModelPair::open(files_);
     ASSERT_TRUE(pair.ok()) << pair.status().message();
     pair_ = pair.value();
@@ -254,7 +121,7 @@ TEST_P(RandomPairs, ThreePicturesAreReadAsPlainLibmtmdReadsThem) {
   const PlainLibmtmd plain(files_);
   const std::vector<Image> images{picture(64, 64, 1), picture(96, 64, 2), picture(64, 64, 3)};
   expect_same(ask(*session(), kOther, {tiles(images[0]), tiles(images[1]), tiles(images[2])}),
-              plain.answer(kOther, images));
+              plain.answer(kOther, {images[0], images[1], images[2]}));
 }
 
 // If this fails, the overview is not what the family calls the whole picture, or is announced wrongly.

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,7 +12,7 @@
 #include "base/utf8.h"
 #include "grammar_walks.h"
 #include "mllm/choice.h"
-#include "mllm/grammar_check.h"
+#include "mllm/json_schema.h"
 
 namespace saccade {
 namespace {
@@ -54,32 +55,30 @@ TEST(Choice, TiesGoToTheLowestIdAndNonsenseToNobody) {
 
 class GrammarTest : public testing::Test {
  protected:
-  void SetUp() override { pair_ = shipped_pair(); }
-
   std::shared_ptr<const Grammar> grammar(const std::string &gbnf) const {
-    auto made = Grammar::create(pair_, gbnf);
+    auto made = Grammar::create(vocabulary_.pair, gbnf);
     EXPECT_TRUE(made.ok()) << made.status().message();
     return made.value();
   }
-  std::int32_t byte(char c) const {
-    return TokenIndex(vocabulary_of(*pair_)).alone(static_cast<std::uint8_t>(c)).value();
+  std::int32_t byte(char c) const { return vocabulary_.byte(c); }
+  std::vector<float> indifferent() const {
+    return std::vector<float>(static_cast<std::size_t>(vocabulary_.count()));
   }
-  std::int32_t tokens() const { return llama_vocab_n_tokens(vocabulary_of(*pair_)); }
 
-  std::shared_ptr<ModelPair> pair_;
+  const Vocabulary vocabulary_;
 };
 
-// Breaks when one of the shortcuts (the best alone, the best few, by first byte) chooses another token than a
-// look at all of them would.
+// Breaks when a shortcut (the best alone, beginnings read once, only what is better than the best so far)
+// chooses another token than a look at each would.
 TEST_F(GrammarTest, ChoosesTheMostProbableOfAllThatAreAllowed) {
   const auto made = grammar(R"(root ::= ("a car" | "two " [a-z]{2,6} | [^a-z0-9 ]{3} | "é" .{1,3})+)");
   for (unsigned seed = 0; seed < 30; ++seed) {
     std::mt19937 random(seed);
     auto walk = made->start();
     for (int step = 0; step < 12; ++step) {
-      const auto logits = random_logits(*pair_, random);
+      const auto logits = random_logits(vocabulary_, random);
       std::optional<std::int32_t> best;
-      for (std::int32_t token = 0; token < tokens(); ++token)
+      for (std::int32_t token = 0; token < vocabulary_.count(); ++token)
         if (walk.allows(token) &&
             (!best || logits[static_cast<std::size_t>(token)] > logits[static_cast<std::size_t>(*best)]))
           best = token;
@@ -95,7 +94,7 @@ TEST_F(GrammarTest, ChoosesTheMostProbableOfAllThatAreAllowed) {
 
 // A word that the grammar forced on the model must not look like one that it was sure of.
 TEST_F(GrammarTest, AForcedTokenHasTheLogProbabilityThatTheModelGaveIt) {
-  std::vector<float> logits(static_cast<std::size_t>(tokens()), 0.0F);
+  auto logits = indifferent();
   logits[static_cast<std::size_t>(byte('n'))] = 20;
   auto walk = grammar(R"(root ::= "y" | "z")")->start();
   const auto choice = walk.choose(logits);
@@ -109,7 +108,7 @@ TEST_F(GrammarTest, AForcedTokenHasTheLogProbabilityThatTheModelGaveIt) {
 
 // An answer must not end before the grammar does, nor go on behind it.
 TEST_F(GrammarTest, TheTextMayEndWhereTheGrammarDoes) {
-  std::vector<float> logits(static_cast<std::size_t>(tokens()), 0.0F);
+  auto logits = indifferent();
   auto walk = grammar(R"(root ::= "a" "b"?)")->start();
   EXPECT_FALSE(walk.may_end());
   ASSERT_TRUE(walk.accept(byte('a')).ok());
@@ -117,18 +116,18 @@ TEST_F(GrammarTest, TheTextMayEndWhereTheGrammarDoes) {
   ASSERT_TRUE(walk.accept(byte('b')).ok());
   const auto end = walk.choose(logits);
   ASSERT_TRUE(end);
-  EXPECT_TRUE(llama_vocab_is_eog(vocabulary_of(*pair_), end->token));
+  EXPECT_TRUE(vocabulary_.tokens.is_end(end->token));
   ASSERT_TRUE(walk.accept(end->token).ok());
   EXPECT_FALSE(walk.choose(logits));
   EXPECT_FALSE(walk.may_end());
   EXPECT_FALSE(walk.accept(end->token).ok());
 }
 
-// llama.cpp aborts the process on an end token that may not come, and on the step after a wrong token.
+// Breaks when a token from elsewhere, e.g. from a guess, derails the walk.
 TEST_F(GrammarTest, ATokenThatMayNotComeIsRefusedAndTheWalkGoesOn) {
   auto walk = grammar(R"(root ::= "ab")")->start();
-  const auto end = TokenIndex(vocabulary_of(*pair_)).ends().front();
-  for (const std::int32_t wrong : {end, byte('b'), -1, tokens(), std::numeric_limits<std::int32_t>::max()}) {
+  for (const std::int32_t wrong :
+       {vocabulary_.end(), byte('b'), -1, vocabulary_.count(), std::numeric_limits<std::int32_t>::max()}) {
     const auto status = walk.accept(wrong);
     EXPECT_EQ(status.kind(), StatusKind::invalid_argument);
     EXPECT_NE(status.message().find(std::to_string(wrong)), std::string::npos);
@@ -157,10 +156,9 @@ TEST_F(GrammarTest, ACopyGoesItsOwnWay) {
 // A control token has a name that a grammar could take for text, but no answer shows it.
 TEST_F(GrammarTest, ControlTokensAreNoText) {
   auto walk = grammar(R"(root ::= .*)")->start();
-  for (std::int32_t token = 0; token < tokens(); ++token) {
-    const bool control = llama_vocab_is_control(vocabulary_of(*pair_), token);
-    const bool end = llama_vocab_is_eog(vocabulary_of(*pair_), token);
-    EXPECT_FALSE(control && !end && walk.allows(token)) << token;
+  for (std::int32_t token = 0; token < vocabulary_.count(); ++token) {
+    const bool control = llama_vocab_is_control(vocabulary_.llama(), token);
+    EXPECT_FALSE(control && !vocabulary_.tokens.is_end(token) && walk.allows(token)) << token;
   }
 }
 
@@ -169,21 +167,21 @@ TEST_F(GrammarTest, ControlTokensAreNoText) {
 TEST_F(GrammarTest, EveryTextIsUtf8) {
   const auto made = grammar(R"(root ::= [^\x00-\x7F]{1,30})");
   for (unsigned seed = 0; seed < 60; ++seed) {
-    const auto text = random_text(*pair_, *made, seed);
+    const auto text = random_text(vocabulary_, *made, seed);
     ASSERT_TRUE(text);
     EXPECT_TRUE(is_utf8(*text)) << *text;
   }
   for (const char *bad :
        {"\xC0\x80", "\xE0\x9F\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF", "\x80", "\xC3"})
-    EXPECT_FALSE(takes(*pair_, *made, bad));
+    EXPECT_FALSE(takes(vocabulary_, *made, bad));
   for (const char *good : {"\xC3\xA9", "\xE0\xA0\x80", "\xF0\x9F\x9A\xA6"})
-    EXPECT_TRUE(takes(*pair_, *made, good));
+    EXPECT_TRUE(takes(vocabulary_, *made, good));
 }
 
 // Breaks when a model without a word for what the grammar wants makes us loop or guess.
 TEST_F(GrammarTest, NothingIsChosenWhereNothingIsAllowed) {
   auto walk = grammar(R"(root ::= "a" "\x00")")->start();
-  const std::vector<float> logits(static_cast<std::size_t>(tokens()), 0.0F);
+  const auto logits = indifferent();
   ASSERT_TRUE(walk.accept(walk.choose(logits)->token).ok());
   EXPECT_FALSE(walk.choose(logits));
 }
@@ -195,8 +193,8 @@ TEST_F(GrammarTest, ThreadsWalkSideBySide) {
   for (unsigned i = 0; i < 4; ++i)
     threads.emplace_back([&, i] {
       for (unsigned seed = 0; seed < 5; ++seed) {
-        const auto text = random_text(*pair_, *made, 10 * i + seed);
-        EXPECT_TRUE(text && takes(*pair_, *made, *text));
+        const auto text = random_text(vocabulary_, *made, 10 * i + seed);
+        EXPECT_TRUE(text && takes(vocabulary_, *made, *text));
       }
     });
 }
@@ -204,7 +202,7 @@ TEST_F(GrammarTest, ThreadsWalkSideBySide) {
 // Twice as many ways to read the text at each bracket: the walk has to end in a sentence, not in a hang.
 TEST_F(GrammarTest, AnAmbiguousGrammarEndsInASentence) {
   auto walk = grammar("root ::= a\na ::= \"(\" a \")\" | \"(\" a \"]\" | \"x\"\n")->start();
-  std::vector<float> logits(static_cast<std::size_t>(tokens()), 0.0F);
+  auto logits = indifferent();
   logits[static_cast<std::size_t>(byte('('))] = 1;
   Status status;
   for (int i = 0; i < 60 && status.ok(); ++i) {
@@ -214,6 +212,62 @@ TEST_F(GrammarTest, AnAmbiguousGrammarEndsInASentence) {
   }
   EXPECT_EQ(status.kind(), StatusKind::exhausted);
   EXPECT_NE(status.message().find("too many ways"), std::string::npos);
+}
+
+// Words of words can be taken apart in 2^200 ways, over which llama.cpp's reader would sit for ever.
+TEST_F(GrammarTest, AmbiguousRepetitionsCostNoMoreThanOthers) {
+  const std::string text(200, 'x');
+  for (const char *gbnf :
+       {R"(root ::= ([a-z ]+)+ ".")", R"(root ::= ([a-z] | [a-z] [a-z])* ".")",
+        "root ::= ([a-z]* [a-z]?)* \".\"", "root ::= a{0,200} \".\"\na ::= [a-z]+ | [x-z]*\n",
+        "root ::= list \".\"\nlist ::= word list | word\nword ::= [a-z]+\n"}) {
+    const auto made = grammar(gbnf);
+    EXPECT_TRUE(takes(vocabulary_, *made, text + "."));
+    EXPECT_FALSE(takes(vocabulary_, *made, text + "!"));
+  }
+}
+
+// llama.cpp's reader is the measure where it is able: what may come next must be the same for both, except
+// for what is no text. A difference would be a notation of our own.
+TEST_F(GrammarTest, AllowsWhatLlamaCppAllows) {
+  const std::string grammars[] = {
+      "root ::= \"a\" [b-d]{2,4} (\"é\" | [^a-z\\n]{0,3} \"\\x41\" | .?)* end\nend ::= \".\" | \"!\"+\n",
+      "root ::= value\nvalue ::= \"[\" (value (\",\" value)*)? \"]\" | [0-9]{1,3} | \"\\\"\" [^\\\"]* "
+      "\"\\\"\"\n",
+      "root ::= line{3}\nline ::= [- a-zA-Z\\]\\[]+ \"\\n\"\n",
+      grammar_of_json_schema(R"({"type":"object","required":["d"],"properties":{"n":{"type":"number"},
+          "s":{"type":"string","maxLength":5},"d":{"type":"string","format":"date"},
+          "l":{"type":"array","items":{"enum":["red","read",null]}}}})")
+          .value(),
+  };
+  for (const auto &gbnf : grammars) {
+    const auto made = grammar(gbnf);
+    for (unsigned seed = 0; seed < 4; ++seed) {
+      const std::unique_ptr<llama_sampler, decltype(&llama_sampler_free)> theirs(
+          llama_sampler_init_grammar(vocabulary_.llama(), gbnf.c_str(), "root"), llama_sampler_free);
+      ASSERT_TRUE(theirs);
+      std::mt19937 random(seed);
+      auto walk = made->start();
+      std::string text;
+      for (int step = 0; step < 25; ++step) {
+        std::vector<llama_token_data> data;
+        for (std::int32_t token = 0; token < vocabulary_.count(); ++token) data.push_back({token, 0, 0});
+        llama_token_data_array array{data.data(), data.size(), -1, false};
+        llama_sampler_apply(theirs.get(), &array);
+        for (const auto &[token, logit, p] : data) {
+          const bool is_text = vocabulary_.tokens.is_end(token) ||
+                               (!vocabulary_.tokens.text_of(token).empty() &&
+                                unfinished_utf8(text + std::string(vocabulary_.tokens.text_of(token))));
+          ASSERT_EQ(walk.allows(token), logit != kNever && is_text) << gbnf << text << "\n" << token;
+        }
+        const auto choice = walk.choose(random_logits(vocabulary_, random));
+        if (!choice || vocabulary_.tokens.is_end(choice->token)) break;
+        ASSERT_TRUE(walk.accept(choice->token).ok());
+        llama_sampler_accept(theirs.get(), choice->token);
+        text += vocabulary_.tokens.text_of(choice->token);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "grammar_walks.h"
 #include "json_check.h"
-#include "mllm/grammar_check.h"
+#include "mllm/grammar_steps.h"
 
 namespace saccade {
 namespace {
@@ -23,17 +23,15 @@ ObjectPointer<JsonParser> parsed(const std::string &text) {
 
 class JsonSchemaTest : public testing::Test {
  protected:
-  void SetUp() override { pair_ = shipped_pair(); }
-
   std::shared_ptr<const Grammar> grammar(const std::string &schema) const {
     const auto gbnf = grammar_of_json_schema(schema);
     EXPECT_TRUE(gbnf.ok()) << schema << "\n" << gbnf.status().message();
-    auto made = Grammar::create(pair_, gbnf.value());
+    auto made = Grammar::create(vocabulary_.pair, gbnf.value());
     EXPECT_TRUE(made.ok()) << gbnf.value() << made.status().message();
     return made.value();
   }
 
-  std::shared_ptr<ModelPair> pair_;
+  const Vocabulary vocabulary_;
 };
 
 const char *const kSchemas[] = {
@@ -76,7 +74,7 @@ TEST_F(JsonSchemaTest, WhateverFollowsTheGrammarSatisfiesTheSchema) {
     const auto rules = parsed(schema);
     const SchemaCheck check(json_parser_get_root(rules.get()));
     for (unsigned seed = 0; seed < 40; ++seed) {
-      const auto text = random_text(*pair_, *made, seed);
+      const auto text = random_text(vocabulary_, *made, seed);
       ASSERT_TRUE(text) << "no end of " << schema;
       EXPECT_TRUE(is_utf8(*text)) << schema;
       EXPECT_TRUE(are_json_words(*text)) << *text;
@@ -141,9 +139,9 @@ TEST_F(JsonSchemaTest, BoundsAreExact) {
   for (const auto &exactly : cases) {
     const auto made = grammar(exactly.schema);
     for (const char *text : exactly.takes)
-      EXPECT_TRUE(takes(*pair_, *made, text)) << text << " for " << exactly.schema;
+      EXPECT_TRUE(takes(vocabulary_, *made, text)) << text << " for " << exactly.schema;
     for (const char *text : exactly.refuses)
-      EXPECT_FALSE(takes(*pair_, *made, text)) << text << " for " << exactly.schema;
+      EXPECT_FALSE(takes(vocabulary_, *made, text)) << text << " for " << exactly.schema;
   }
 }
 
@@ -255,7 +253,7 @@ TEST_F(JsonSchemaTest, LargeSchemasAreTakenOrRefusedInBoundedTime) {
            R"({"type":"object","properties":{)" + properties + "}}",
        }) {
     const auto gbnf = grammar_of_json_schema(schema);
-    const auto status = gbnf.ok() ? check_grammar(gbnf.value()) : gbnf.status();
+    const auto status = gbnf.ok() ? GrammarSteps::of(gbnf.value()).status() : gbnf.status();
     EXPECT_TRUE(status.ok() || status.kind() == StatusKind::exhausted) << status.message();
   }
 }
@@ -270,7 +268,7 @@ TEST_F(JsonSchemaTest, DamageAnywhereIsSurvived) {
         auto damaged = schema;
         damaged[i] = c;
         const auto gbnf = grammar_of_json_schema(damaged);
-        EXPECT_TRUE(!gbnf.ok() || check_grammar(gbnf.value()).ok()) << damaged;
+        EXPECT_TRUE(!gbnf.ok() || GrammarSteps::of(gbnf.value()).ok()) << damaged;
       }
     }
 }
