@@ -22,6 +22,10 @@ enum class PromptPositionSetting { automatic, after, before };
 enum class SoundSetting { automatic, text, none };
 
 struct LocalMllmSettings {
+  // Standing questions are often answered as before, and checking a guess takes no longer than one or two
+  // words, also where it is wrong (docs/benchmarks.md, Guesses).
+  LocalMllmSettings() { answerer.session.guesses = 8; }
+
   ModelFiles files;
   SegmentAnswererOptions answerer;
   std::string prompt;                     // may change while playing,

@@ -1,7 +1,7 @@
 """docs/benchmarks.md and its plots, from reports. Nothing in it is typed: whatever it says, a run has measured.
 
-The page has a part about streams (--suite), one about the gate (--gate) and one about the encoder (--encoder). Each command
-writes its own and leaves the others as they are."""
+The page has a part about streams (--suite), one about the gate (--gate), one about the encoder (--encoder) and one about sessions
+(--sessions). Each command writes its own and leaves the others as they are."""
 
 import json
 import os
@@ -21,7 +21,7 @@ TITLE = """# Benchmarks
 Written by the commands that its parts name, and by nobody's hand: run them to have this page about your machine.
 [eval.md](eval.md) says how to measure a model and a clip of your own.
 """
-PARTS = ("streams", "gate", "encoder")   # in this order
+PARTS = ("streams", "gate", "encoder", "sessions")   # in this order
 BEGIN, END = "<!-- part %s -->", "<!-- end of %s -->"
 
 HEAD = """## Streams
@@ -120,6 +120,10 @@ def write(report, results, further=()):
 
 def write_encoder(text):
     _write_part("encoder", text)
+
+
+def write_sessions(text):
+    _write_part("sessions", text)
 
 
 def write_gate(section, draw):

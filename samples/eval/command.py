@@ -43,6 +43,11 @@ def parse(words, about):
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plots from this report")
     parser.add_argument("--encoder", metavar="FOLDER", help="what encoding costs, whole and in part; FOLDER holds the files of "
                         "random_model.py smolvlm-256m; --docs writes its part")
+    parser.add_argument("--sessions", metavar="FOLDER", help="what sessions and their scheduler cost, and whether they answer alike; FOLDER is "
+                        "where raw results go; --docs writes its part")
+    parser.add_argument("--pairs", default="edge,cloud", metavar="A,B", help="of --sessions: edge, cloud, or a folder with two GGUF files")
+    parser.add_argument("--parts", metavar="A,B", help="of --sessions: measure these, and take the others from FOLDER")
+    parser.add_argument("--quick", action="store_true", help="of --sessions: see in seconds whether everything runs; the figures mean nothing")
     parser.add_argument("--gate", action="store_true", help="what the gate chooses, against plain ways; --docs writes its part")
     parser.add_argument("--record-costs", action="store_true", help="measure the stage costs that virtual time needs")
     parser.add_argument("--list", action="store_true", help="list suites and configurations")
@@ -87,7 +92,7 @@ def plan_of(options):
     if bool(options.suite) == bool(options.clip):
         raise EvalError("name a suite with --suite or a clip of your own with --clip; --list lists the suites", USAGE)
     if options.docs and not options.suite:
-        raise EvalError("--docs goes with a --suite, with --gate or with --encoder", USAGE)
+        raise EvalError("--docs goes with a --suite, with --gate, with --encoder or with --sessions", USAGE)
     if options.suite:
         suites.find(options.suite)
     plugin_folder()
@@ -124,6 +129,20 @@ def run_encoder(options):
     from encoder import benchmark   # pylint: disable=import-outside-toplevel  (only this needs the labels of real footage)
     out = options.out or os.path.join(PROJECT, "build", "eval", "encoder")
     return benchmark.run(options.encoder, out, options.docs, max(1, options.jobs), say)
+
+
+def run_sessions(options):
+    """-> exit status"""
+    if options.suite or options.clip:
+        raise EvalError("--sessions has clips of its own: leave --suite and --clip out", USAGE)
+    if options.quick and options.docs:
+        raise EvalError("--quick's figures mean nothing: leave --docs out", USAGE)
+    plugin_folder()
+    from sessions import benchmark   # pylint: disable=import-outside-toplevel  (only this needs llama-server's client)
+    status, section = benchmark.run(options.sessions, options, say)
+    if options.docs:
+        benchmarks.write_sessions(section)
+    return status
 
 
 def run(options):
@@ -186,6 +205,8 @@ def main(words, about):
             return run_gate(options)
         if options.encoder:
             return run_encoder(options)
+        if options.sessions:
+            return run_sessions(options)
         if options.record_costs:
             record_costs(options)
             return 0
