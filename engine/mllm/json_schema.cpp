@@ -55,7 +55,7 @@ class Writer {
       complaint_.fail(
           {StatusKind::exhausted, "its grammar is longer than " + std::to_string(kMaxGrammar) + " bytes"});
   }
-  // Equal bodies share a rule, so that llama.cpp has less to tell apart.
+  // Equal bodies share a rule, so that there are fewer ways to read the same text.
   std::string rule(const std::string &body) {
     if (body.empty() || !complaint_.none()) return {};
     const auto [known, is_new] =

@@ -11,7 +11,7 @@ namespace saccade {
 namespace {
 
 constexpr std::size_t kUsualLength = 200;    // characters of a string: two sentences
-constexpr std::size_t kMostRepeated = 1000;  // half of what llama.cpp takes
+constexpr std::size_t kMostRepeated = 1000;  // half of what GBNF may repeat
 
 constexpr auto kLargest = static_cast<double>(kLargestNumber);
 

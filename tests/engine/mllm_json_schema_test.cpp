@@ -4,6 +4,7 @@
 #include <json-glib/json-glib.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/glib_pointer.h"
@@ -82,6 +83,27 @@ TEST_F(JsonSchemaTest, WhateverFollowsTheGrammarSatisfiesTheSchema) {
       EXPECT_TRUE(check.satisfies(json_parser_get_root(value.get()))) << *text << "\nfor " << schema;
     }
   }
+}
+
+// The check of the test above must be able to fail.
+TEST(SchemaCheck, RefusesWhatASchemaDoesNotAccept) {
+  const std::pair<const char *, const char *> cases[] = {
+      {R"({"type":"string","maxLength":1})", R"("ab")"},
+      {R"({"type":["integer","null"],"maximum":3})", "4"},
+      {R"({"type":"array","items":{"type":"null"}})", "[null,1]"},
+      {R"({"type":"object","properties":{"a":{"type":"null"}}})", R"({"b":null})"},
+      {R"({"type":"object","properties":{"a":{"type":"null"}},"required":["a"]})", "{}"},
+      {R"({"oneOf":[{"type":"integer"},{"type":"number"}]})", "1"},
+      {R"({"$ref":"#/$defs/a","$defs":{"a":{"enum":[1,"x"]}}})", R"("y")"},
+  };
+  for (const auto &[schema, text] : cases) {
+    const auto rules = parsed(schema);
+    const auto value = parsed(text);
+    EXPECT_FALSE(SchemaCheck(json_parser_get_root(rules.get())).satisfies(json_parser_get_root(value.get())))
+        << text;
+  }
+  for (const char *no_json : {"01", ".5", "1.", R"("\q")", "[nul]", "+1", "1 2"})
+    EXPECT_FALSE(are_json_words(no_json)) << no_json;
 }
 
 struct Exactly {
