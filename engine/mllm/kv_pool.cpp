@@ -289,7 +289,6 @@ Status KvPool::read(std::span<const Slice> slices, std::span<const std::stop_tok
     if (status.ok()) status = decode(slices, at_once);
   if (!status.ok() && all_asked_to_stop(stops)) status = {StatusKind::cancelled, "the answer was stopped"};
   stops_ = {};
-  moving_ = false;
   if (!status.ok()) {
     if (context_)
       for (const auto &slice : slices) forget_loose_end(slice.lane);
@@ -338,7 +337,7 @@ Status KvPool::decode(std::span<const Slice> slices, bool at_once) {
   const auto code = decode_arrays(context_.get(), arrays);
   if (at_once) llama_set_causal_attn(context_.get(), true);
   switch (code) {
-    case 0: return {};
+    case 0: moving_ = false; return {};
     case 1: return {StatusKind::exhausted, "the model's context is full; raise max-context"};
     case 2: return {StatusKind::cancelled, "the answer was stopped"};
     default:

@@ -253,6 +253,7 @@ void tell_guesses(Words &words) {
   only_read.max_tokens = 1;
   std::vector<std::string> asked;
   std::map<int, std::string> before;
+  std::string without;  // what the session that guesses nothing, the first, said
   for (int i = 0; i < 2 * rounds + 1; ++i) {
     const auto picture = static_cast<std::size_t>(i + 1) / 2;  // each one twice
     for (const auto &[guesses, session] : sessions) {
@@ -260,11 +261,13 @@ void tell_guesses(Words &words) {
       need(session->ask("?", shown, {}, only_read));  // so that what is measured begins with the question
       Answer answer;
       const Spent asking([&] { answer = ask(*session, question, shown); });
+      if (guesses == 0) without = answer.text;
       if (i > 0)
         asked.push_back(
             object_of({{"guesses", json(guesses)},
                        {"round", json(i)},
                        {"same", json(answer.text == before[guesses])},
+                       {"as_without", json(answer.text == without)},
                        {"clock_ms", json(to_milliseconds(answer.timings.decode))},
                        {"processor_ms", json(asking.processor_ms)},
                        {"tokens", json(static_cast<double>(answer.token_log_probabilities.size()))},

@@ -46,7 +46,7 @@ class Counts:
 
 
 # Of pairs of one's own, as large as what people run: a few of everything take as long.
-LARGE = replace(Counts(), windows=(1, 8), rounds=2, answers=2, camera_rounds=2, stops=60, guess_rounds=5)
+LARGE = replace(Counts(), windows=(1, 8), rounds=2, answers=2, camera_rounds=2, described_tokens=24, stops=60, guess_rounds=5)
 QUICK = Counts(windows=(2,), rounds=1, answers=2, server_pictures=4, cameras=2, camera_rounds=1, camera_seconds=0, described_tokens=8,
                answer_tokens=4, sliding=(2,), evictions=6, varied=6, long=40, long_every=4, stops=4, busy=(0, 1), guess_rounds=2, guess_tokens=8,
                comings=3)

@@ -11,57 +11,67 @@ ENDS = 100   # evictions, of which all answers are compared
 
 ABOUT = """## Sessions: windows that slide, several cameras, long runs
 
-Written by `samples/eval/saccade-eval --sessions FOLDER --docs`, on %(machine)s, commit %(commits)s. Each part's raw results are a file; while they
-were measured, %(load)s processes wanted to run. By the clock, only ratios may be compared with another day's, and only those of single threads
-say much on a machine that others use; *processor* is the time of all threads of a process, which neighbours change least. All figures but those of
-several cameras are of one thread. Spreads in brackets are the range of rounds in which all rows of a table took turns, unless they say otherwise.
+Written by `samples/eval/saccade-eval --sessions FOLDER --docs`, on %(machine)s, commit %(commits)s. Each part's raw results
+are a file; while they were measured, %(load)s processes wanted to run. By the clock, only ratios may be compared with another
+day's, and only those of single threads say much on a machine that others use; *processor* is the time of all threads of a
+process, which neighbours change least. All figures but those of several cameras are of one thread. Spreads in brackets are
+the range of rounds in which all rows of a table took turns, unless they say otherwise.
 """
 PREFILL = """### What an answer reads
 
-A new picture for each answer, and the last ones of the window with it. *everything* was shown them as if they were new, as a server without a cache
-would; the others are sessions with `kv-policy` and `prompt-position` as named. *Fewer* and *less* are everything's tokens and times over theirs; the
-time is that until the first word.
+A new picture for each answer, and the last ones of the window with it. *everything* was shown them as if they were new, as a
+server without a cache would; the others are sessions with `kv-policy` and `prompt-position` as named. *Fewer* is the prompt's
+tokens over those that were read; *ms* is the time until the first word, and *less* everything's time over it.
 """
 SERVER = """### Beside llama-server
 
-The same pictures and windows, the same question, one thread each, in turns: what an answer takes with the encoding of its new picture, by
-`llama-server` with its prompt cache (over HTTP; *own* is what it says itself of encoding, reading and writing) and by a session. *Same* are
-answers in the same words. Medians; ratios of the same picture, with their quartiles. `llama-server` reads each picture of these pairs as one tile and
-an overview, which is about half of its time. Of most models it makes so many tiles that there is nothing to compare; they are not in the table.
+The same pictures and windows, the same question, one thread each, in turns: what an answer takes with the encoding of its new
+picture, by `llama-server` with its prompt cache (over HTTP; *own* is what it says itself of encoding, reading and writing)
+and by a session. *Same* are answers in the same words. Medians; ratios of the same picture, with their quartiles.
+`llama-server` reads each picture of these pairs as one tile and an overview, which is about half of its time. Of most models
+it makes so many tiles that there is nothing to compare; they are not in the table.
 """
 CAMERAS = """### Several cameras
 
-%(cameras)s cameras in one process, against as many processes with one each, each with the better of one and two threads. *decode*: long answers about a
-picture that was read; *whole*: each picture is encoded as a whole, and asked about; *part*: a tenth of its patches changed. Rates are tokens a second
-for decode and answers a second for the others; ratios are of the same round. *Cores* is how many were kept busy. *Memory* is the sum of proportional set sizes, in MB.
+%(cameras)s cameras in one process, against as many processes with one each, each with the better of one and two threads.
+*decode*: long answers about a picture that was read; *whole*: each picture is encoded as a whole, and asked about; *part*: a
+tenth of its patches changed. Rates are tokens a second for decode and answers a second for the others; ratios are of the same
+round. *Cores* is how many were kept busy. *Memory* is the sum of proportional set sizes, in MB.
 """
 AGREEMENT = """### Whether sliding changes answers
 
-A session with `kv-policy=slide` through so many evictions of the oldest picture, and for each compared window a new session with a cache of its own that
-sees nothing else: the share of answers in the same words (%%), for all compared evictions, the first %(ends)d and the last %(ends)d, and for the question with the least. Rendered street, %(rate)d pictures a
-second, %(questions)d questions. *Read* is the share of its prompts that the sliding session read, *anew* how often it read everything. *Confidence* is the new
-session's, of answers that were the same and of those that were not. Intervals are 95 %% bootstrap intervals over blocks of %(block)g s of stream.
+A session with `kv-policy=slide` through so many evictions of the oldest picture, and for each compared window a new session
+with a cache of its own that sees nothing else: the share of answers in the same words (%%), for all compared evictions, the
+first %(ends)d and the last %(ends)d, and for the question with the least. Rendered street, %(rate)d pictures a second,
+%(questions)d questions. *Read* is the share of its prompts that the sliding session read, *anew* how often it read
+everything. *Confidence* is the new session's, of answers that were the same and of those that were not. Intervals are 95 %%
+bootstrap intervals over blocks of %(block)g s of stream.
 """
 VARIANTS = """The same for other options, against a session with the defaults (rereading, f16, the question after the pictures):
 """
 ENDURANCE = """### Long runs
 
-Answers to %(questions)d questions in turn with a window of 4 that slides: resident memory, and the line through all but the first tenth (least squares).
+Answers to %(questions)d questions in turn with a window of 4 that slides: resident memory, and the line through all but the
+first tenth (least squares).
 """
 STOP = """### Stops
 
-From the stop to the return of `ask()`, at moments drawn evenly from an answer (of 256 tokens at most) or from the reading of a window of 8 pictures, and
-from their first 250 ms at most, in milliseconds; *others* are sessions that always have something to read or to write.
+From the stop to the return of `ask()`, at moments drawn evenly from an answer (of 256 tokens at most) or from the reading of
+a window of 8 pictures, and from their first 250 ms at most, in milliseconds; *others* are sessions that always have something
+to read or to write.
 """
 GUESSES = """### Guesses
 
-Pictures in turns with `guesses` = 0, each shown twice: an answer that is the same as the last to this question, and one that is not. Medians by the clock, from
-the first word on; ratios of the same picture, with their quartiles. *Processor* is a ratio, too, and that of everything behind the picture.
+Pictures in turns with `guesses` = 0, each shown twice: an answer that is the same as the last to this question, and one that
+is not. Medians by the clock, from the first word on; ratios of the same picture, with their quartiles. *Processor* is a
+ratio, too, and that of everything behind the picture. *As without* are answers in the words of `guesses` = 0: a pair of
+random weights is so unsure that it matters in how many rows a product is computed.
 """
 JOINING = """### Coming and going
 
-A session is made, answers once about a picture and goes, so many times: nobody beside it, so that a cache is made each time, or another session that
-stays. Milliseconds, medians and the 99th percentile; resident memory in MB after the tenth and at the end.
+A session is made, answers once about a picture and goes, so many times: nobody beside it, so that a cache is made each time,
+or another session that stays. Milliseconds, medians and the 99th percentile; resident memory in MB after the tenth and at the
+end.
 """
 
 
@@ -216,8 +226,10 @@ def _guesses(found):
                 rows.append(["`%s`" % pair, "same" if same else "another", "%d" % guesses, _middle([e["clock_ms"] for e in of]),
                              _quartiles(ratios["clock_ms"]), _quartiles(ratios["processor_ms"]),
                              "%.0f of %.0f" % (sum(e["right"] for e in of), guessed) if guessed else tables.DASH,
-                             "%.0f" % statistics.mean(e["tokens"] for e in of) if of else tables.DASH, "%d" % len(of)])
-    return tables.markdown(["pair", "answer", "`guesses`", "ms", "times faster", "processor", "right of guessed", "tokens", "answers"], rows)
+                             "%.0f" % statistics.mean(e["tokens"] for e in of) if of else tables.DASH,
+                             "%.0f" % (100 * statistics.mean(e["as_without"] for e in of)) if of else tables.DASH, "%d" % len(of)])
+    return tables.markdown(["pair", "answer", "`guesses`", "ms", "times faster", "processor", "right of guessed", "tokens", "as without, %",
+                            "answers"], rows)
 
 
 def _joining(found):
