@@ -36,7 +36,7 @@ class Generation {
   // Tokens of the answer so far, without an end token.
   const TextTokens &tokens() const { return tokens_; }
   // The tokens that probably come next, at most `most`: where the guess goes on after what was said last.
-  // A guess never changes an answer; it is checked against the model in one evaluation
+  // A guess changes no answer, but for near ties; it is checked against the model in one evaluation
   // (arXiv 2211.17192, with a copy as the draft as in prompt lookup decoding).
   std::span<const std::int32_t> expected(std::size_t most) const;
 

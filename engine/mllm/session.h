@@ -42,7 +42,7 @@ struct SessionOptions {
   KvType kv_type = KvType::f16;
   KvPolicy kv_policy = KvPolicy::reread;
   // Tokens of the last answer to the same question that are taken for a guess at the next and checked in one
-  // evaluation, 0 = none. It never changes an answer.
+  // evaluation, 0 = none. It changes no answer, but for near ties.
   int guesses = 0;
   int priority = 0;  // sessions with a higher one are begun and read first
 };
