@@ -1,7 +1,7 @@
 #include "mllm/answer_form.h"
 
+#include <cstddef>
 #include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "mllm/json_schema.h"
@@ -9,16 +9,21 @@
 namespace saccade {
 namespace {
 
+// Far more than any schema or grammar that a model could follow.
+constexpr std::size_t kLongestFile = 1 << 20;
+
 Result<std::string> read_file(const std::string &path, const char *what) {
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
+  std::string text(kLongestFile + 1, '\0');
   // Of a folder, too, only reading finds out.
-  if (!file || !(text << file.rdbuf()))
-    return Status{StatusKind::not_found,
-                  std::string(what) + ": cannot read \"" + path +
-                      "\". It is taken for a file's path; a text would " +
-                      (std::string(what) == "grammar" ? "have ::= in it." : "start with {.")};
-  return text.str();
+  if (!file || !file.read(text.data(), static_cast<std::streamsize>(text.size())).eof() || file.gcount() == 0)
+    return Status{
+        StatusKind::not_found,
+        std::string(what) + ": cannot read \"" + path +
+            "\", or it is empty or larger than 1 MiB. It is taken for a file's path; a text would " +
+            (std::string(what) == "grammar" ? "have ::= in it." : "start with {.")};
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
 }
 
 bool is_schema_text(const std::string &setting) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "mllm/choice.h"
+#include "mllm/token_text.h"
 #include "vision/llama_handles.h"
 
 namespace saccade {
@@ -11,19 +12,6 @@ namespace {
 
 // So many tokens must match the guess before it is believed to go on alike; fewer where fewer were said.
 constexpr std::size_t kMatch = 3;
-
-std::string piece_of(const llama_vocab *vocabulary, std::int32_t token) {
-  std::string piece(64, '\0');
-  auto length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()),
-                                     0, false);
-  if (length < 0) {
-    piece.resize(static_cast<std::size_t>(-length));
-    length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0,
-                                  false);
-  }
-  piece.resize(static_cast<std::size_t>(std::max(length, 0)));
-  return piece;
-}
 
 }  // namespace
 
@@ -46,7 +34,7 @@ Result<bool> Generation::grow(std::span<const float> logits) {
   if (walk_)
     if (auto status = walk_->accept(choice->token); !status.ok()) return status;
   tokens_.push_back(choice->token);
-  const auto piece = piece_of(vocabulary_, choice->token);
+  const auto piece = text_of_token(vocabulary_, choice->token);
   text_ += piece;
   fresh_ += piece;
   truncated_ = static_cast<int>(tokens_.size()) >= options_.max_tokens;

@@ -47,7 +47,8 @@ class KvPool {
   // Tokens that may be read in one read(); every picture fits in for models that read them at a glance.
   std::size_t batch() const { return batch_; }
   // Tokens of prompts that should be read in one: for longer, a stop or somebody else's next word would wait.
-  // A matter of the model's size alone, so that what a prompt is cut into does not change from run to run.
+  // A matter of the model's size and threads alone, so that what a prompt is cut into does not change from
+  // run to run.
   std::size_t slice() const { return slice_; }
   // Positions that a lane may use: what the model was trained for, never more than its cells.
   int trained_context() const { return trained_; }
@@ -72,11 +73,12 @@ class KvPool {
   void rewind(int lane, int count);
   void clear(int lane);
 
+  // Where the lane's next token will stand; with trained_context() or cells below it plus what is to come,
+  // keep() moves the lane's cells to lower positions.
+  int position(int lane) const { return lanes_[static_cast<std::size_t>(lane)].position; }
   int cells(int lane) const { return lanes_[static_cast<std::size_t>(lane)].cells; }
   // Logits of the i-th output of the last read, one per vocabulary entry; valid until the next read.
   std::span<const float> logits(std::size_t i) const;
-  // How many times cells were moved to lower positions since the start.
-  std::uint64_t compactions() const { return compactions_; }
 
  private:
   struct Held {
@@ -116,7 +118,6 @@ class KvPool {
   bool rewindable_ = true;
   std::vector<Lane> lanes_;
   std::vector<int> outputs_;  // places of the last read's outputs in its batch
-  std::uint64_t compactions_ = 0;
   // Cells have new positions, and the next evaluation rotates their keys. Broken off in the middle of that,
   // llama.cpp would rotate some of them a second time.
   bool moving_ = false;

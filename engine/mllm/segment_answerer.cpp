@@ -28,11 +28,12 @@ Result<std::unique_ptr<SegmentAnswerer>> SegmentAnswerer::create(const ModelFile
     if (!encoder.ok()) return encoder.status();
     answerer->encoder_ = std::move(encoder).value();
   }
-  auto audio_encoder = AudioEncoder::create(pair.value());
-  if (audio_encoder.ok()) {
-    answerer->audio_encoder_ = std::move(audio_encoder).value();
-  } else if (audio_encoder.status().kind() != StatusKind::unsupported) {
-    return audio_encoder.status();
+  if (options.hear) {
+    auto audio_encoder = AudioEncoder::create(pair.value());
+    if (audio_encoder.ok())
+      answerer->audio_encoder_ = std::move(audio_encoder).value();
+    else if (audio_encoder.status().kind() != StatusKind::unsupported)
+      return audio_encoder.status();
   }
   auto session = Session::create(pair.value(), options.session);
   if (!session.ok()) return session.status();

@@ -31,6 +31,7 @@ struct SegmentAnswererOptions {
   Detail detail = Detail::overview;
   EncoderKind encoder = EncoderOptions().kind;
   AnswerForm form;
+  bool hear = true;           // sounds, where the model takes them; getting ready for them takes time
   Duration latency_budget{};  // from a picture's coming to its answer; zero = none
 };
 

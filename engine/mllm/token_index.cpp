@@ -5,24 +5,12 @@
 #include <algorithm>
 #include <limits>
 
+#include "mllm/token_text.h"
+
 namespace saccade {
 namespace {
 
 constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
-
-// What people see of a token: nothing of a control token.
-std::string piece_of(const llama_vocab *vocabulary, std::int32_t token) {
-  std::string piece(64, '\0');
-  auto length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()),
-                                     0, /*special=*/false);
-  if (length < 0) {
-    piece.resize(static_cast<std::size_t>(-length));
-    length = llama_token_to_piece(vocabulary, token, piece.data(), static_cast<std::int32_t>(piece.size()), 0,
-                                  false);
-  }
-  piece.resize(static_cast<std::size_t>(std::max(length, 0)));
-  return piece;
-}
 
 }  // namespace
 
@@ -33,7 +21,7 @@ TokenIndex::TokenIndex(const llama_vocab *vocabulary) {
       ends_.push_back(id);
       continue;
     }
-    const auto text = piece_of(vocabulary, id);
+    const auto text = text_of_token(vocabulary, id);
     if (text.empty() || text.find('\0') != std::string::npos) continue;
     tokens_.push_back(
         {id, static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(text.size())});

@@ -33,10 +33,6 @@ Leaky leak_for(LeakySetting setting, bool live) {
 }
 
 // 0 where the model is given no samples.
-int sound_rate_for(const LocalMllmSettings &settings, const SegmentAnswerer &answerer) {
-  return settings.sound == SoundSetting::automatic ? answerer.sound_rate() : 0;
-}
-
 // A question before the pictures is read once for all of them. But then they are its own, so that a second
 // question has them read again, and models that learned to read it behind them answer worse.
 PromptPosition position_for(const LocalMllmSettings &settings) {
@@ -50,6 +46,7 @@ Result<std::unique_ptr<LocalRun>> LocalRun::create(const Pads &pads, const Local
   auto options = settings.answerer;
   options.latency_budget = Duration(static_cast<std::int64_t>(settings.latency_budget));
   options.session.prompt_position = position_for(settings);
+  options.hear = settings.sound == SoundSetting::automatic;
   auto answerer = SegmentAnswerer::create(settings.files, options);
   if (!answerer.ok()) return answerer.status();
   tell_encoder(pads.element, answerer.value()->encoder(), settings.answerer.encoder);
@@ -64,7 +61,7 @@ LocalRun::LocalRun(const Pads &pads, const LocalMllmSettings &settings,
       settings_(settings),
       answerer_(std::move(answerer)),
       intake_(answerer_->input(), settings.answerer.detail, static_cast<int>(settings.offload_size),
-              sound_rate_for(settings, *answerer_)),
+              answerer_->sound_rate()),
       text_(pads.src, settings.display_duration),
       router_(settings.router),
       questions_(standing_questions(settings)),

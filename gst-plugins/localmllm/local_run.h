@@ -110,7 +110,7 @@ class LocalRun {
   std::optional<Answer> standing_;  // the last answer to the first standing question
   std::string first_standing_;      // the question that it answers
   bool told_late_ = false;
-  bool metrics_failed_ = false;
+  bool told_metrics_ = false;
   Clock::time_point load_window_ = Clock::now();
   Duration busy_{};
 

@@ -189,6 +189,7 @@ void LocalRun::give(Answer answer, bool standing) {
 
 // Whoever waits for what was declared shows an answer too late.
 void LocalRun::tell_late(const Answer &answer) {
+  if (!stamps_content()) return;  // nothing was declared
   const auto declared = Duration(static_cast<std::int64_t>(declared_latency(settings_)));
   const auto took = answer.timings.capture_to_answer;
   {
@@ -196,7 +197,7 @@ void LocalRun::tell_late(const Answer &answer) {
     if (!live_ || took <= declared) return;
     ++counters_.late;
   }
-  if (!stamps_content() || std::exchange(told_late_, true)) return;
+  if (std::exchange(told_late_, true)) return;
   warn("an answer took " + std::to_string(static_cast<int>(to_milliseconds(took))) + " ms",
        {StatusKind::timed_out, "a latency of " + std::to_string(static_cast<int>(to_milliseconds(declared))) +
                                    " ms was declared. Raise latency-budget, lower max-tokens, or set "
@@ -356,15 +357,16 @@ void LocalRun::tell_load(Duration busy) {
 }
 
 void LocalRun::write_metrics() {
-  if (settings_.metrics_file.empty() || metrics_failed_) return;
+  if (settings_.metrics_file.empty()) return;
   std::string text;
   {
     const std::lock_guard lock(mutex_);
     text = counters_.to_prometheus(GST_OBJECT_NAME(pads_.element));
   }
   const auto status = replace_file(settings_.metrics_file, text);
-  metrics_failed_ = !status.ok();
-  if (metrics_failed_) warn("metrics-file is not written any more", status);
+  // Tried again each time, told once: a disk that is full may be emptied.
+  if (!status.ok() && !std::exchange(told_metrics_, true))
+    warn("metrics-file is not written for now", status);
 }
 
 void LocalRun::wake() {

@@ -25,7 +25,7 @@ std::vector<Count> counts_of(const RunCounters &c) {
       {"answers", "Answers given", c.answers},
       {"failed", "Frames and questions without an answer", c.failed},
       {"stale", "Answers given up because the scene had moved on", c.stale},
-      {"late", "Live answers that took longer than the declared latency", c.late},
+      {"late", "Answers that took longer than the latency declared to a live pipeline", c.late},
       {"unsure", "Answers in whose place unsure-text was said", c.unsure},
       {"offloaded", "Segments sent to the cloud", c.offloaded},
       {"corrected", "Answers that the cloud replaced", c.corrected},

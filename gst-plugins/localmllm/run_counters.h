@@ -23,8 +23,8 @@ struct RunCounters {
   std::uint64_t offloaded = 0;  // segments sent to the cloud
   std::uint64_t corrected = 0;  // answers that the cloud replaced
   std::uint64_t stale = 0;      // answers given up because the scene had moved on
-  std::uint64_t late = 0;       // live: answers that took longer than the latency that is declared
-  std::uint64_t unsure = 0;     // answers in whose place unsure-text was said
+  std::uint64_t late = 0;    // answers that took longer than the latency that was declared to live pipelines
+  std::uint64_t unsure = 0;  // answers in whose place unsure-text was said
   std::uint64_t tokens_seen = 0;
   std::uint64_t tokens_kept = 0;
   std::uint64_t prompt_tokens = 0;

@@ -1,7 +1,7 @@
 """The recorded table of stage costs (costs.json), from which virtual time is made.
 
-Costs are processor time of one thread, not wall-clock time: so they hardly depend on what else the machine does while
-they are recorded. `saccade-eval --record-costs` measures both pairs anew."""
+Costs are processor time, not wall-clock time: so they hardly depend on what else the machine does while they are
+recorded. `saccade-eval --record-costs` measures both pairs anew."""
 
 import json
 import os
@@ -10,12 +10,13 @@ from dataclasses import asdict
 
 import machine
 import runs
-from configurations import CONFIGURATIONS
+from configurations import CONFIGURATIONS, RATE, everything_at
 from errors import EvalError, RunFailed
 from models import pair as find_pair
 from virtual_time import StageCosts
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "costs.json")
+REPEATS = 3          # of each run
 MANY_QUESTIONS = 4   # per picture in the second measurement; the first asks one
 DIGITS = 3           # of a millisecond
 
@@ -57,24 +58,32 @@ def _share(stages, name):
     return _median([s[name] / max(1e-9, s[name] + s["prefill_ms"]) for s in stages])
 
 
+def _least(configuration, truth, questions, pair, cpu_s):
+    """(the result of the cheapest of some runs, its processor time in ms): what else the machine does only adds to it.
+    cpu_s: of a run's summary"""
+    results = [runs.run(configuration, truth, questions, "exact", {configuration.pair: pair}) for _ in range(REPEATS)]
+    cheapest = min(results, key=lambda result: cpu_s(result.summary))
+    return cheapest, 1000 * cpu_s(cheapest.summary)
+
+
 def _local(pair, truth, questions):
-    """StageCosts of localmllm: one picture and one question, and further questions about the same picture."""
-    result = runs.run(CONFIGURATIONS["everything"], truth, questions, "exact", {"edge": pair})
-    first, later, seen = [], [], None
-    for answer in result.answers:
-        (later if answer["content"] == seen else first).append(answer)
-        seen = answer["content"]
-    first = first[1:] or first   # the very first pays for warming up
-    ask = _median([a["work_ms"] for a in later])   # 0 when the clip has one question: it is then part of the picture's
+    """StageCosts of localmllm, from the program's processor time: several threads work on an answer. With one and with
+    many questions per picture, and with fewer pictures of the same frames."""
+    often, seldom = (everything_at(rate, "everything at %g" % rate, "") for rate in (RATE, RATE / 4))
+    (one, one_ms), (many, many_ms), (few, few_ms) = (
+        _least(configuration, truth, asked, pair, lambda summary: summary["cpu_s"])
+        for configuration, asked in ((often, questions[:1]), (often, questions), (seldom, questions[:1])))
+    ask = max(0.0, (many_ms - one_ms) / max(1, len(many.answers) - len(one.answers)))
+    each = max(0.0, (one_ms - few_ms) / max(1, len(one.answers) - len(few.answers)))
+    picture = max(0.0, each - ask)
+    later = [a for a in many.answers if a["question"] != questions[0].text]
     decode_share = _share([a["stages"] for a in later], "decode_ms")
-    picture = max(0.0, _median([a["work_ms"] for a in first]) - ask)
-    encode_share = _share([a["stages"] for a in first], "encode_ms")
-    kept = _median([a["tokens"]["kept"] for a in first]) or 1
+    encode_share = _share([a["stages"] for a in one.answers], "encode_ms")
+    kept = _median([a["tokens"]["kept"] for a in one.answers]) or 1
     generated = _median([a["tokens"]["generated"] or 1 for a in later]) or 1
-    work = sum(a["work_ms"] for a in result.answers)
-    frames = max(1, result.summary["frames"]["seen"])
+    frames = max(1, one.summary["frames"]["seen"])
     return StageCosts(
-        frame_ms=round(max(0.0, 1000 * result.summary["cpu_s"] - work) / frames, DIGITS),
+        frame_ms=round(max(0.0, one_ms - each * len(one.answers)) / frames, DIGITS),
         encode_ms=round(picture * encode_share, DIGITS),
         prefill_ms_per_token=round(picture * (1 - encode_share) / kept, DIGITS),
         ask_ms=round(ask * (1 - decode_share), DIGITS),
@@ -84,20 +93,18 @@ def _local(pair, truth, questions):
 def _server(pair, truth, questions):
     """StageCosts of llama-server, from its processor time with one and with many questions per picture."""
     configuration = CONFIGURATIONS["server-2fps" if pair.role == "edge" else "cloud-only"]
-    if len(questions) < 2:
-        raise RunFailed("a clip with one question does not tell a picture's cost from a question's")
-    one, many = (runs.run(configuration, truth, asked, "exact", {configuration.pair: pair})
-                 for asked in (questions[:1], questions))
+    (one, one_ms), (many, many_ms) = (
+        _least(configuration, truth, asked, pair, lambda summary: summary["cpu_parts"]["server"])
+        for asked in (questions[:1], questions))
     pictures = max(1, len(one.answers))
-    per_group = [1000 * r.summary["cpu_parts"]["server"] / pictures for r in (one, many)]
-    ask = max(0.0, (per_group[1] - per_group[0]) / (len(questions) - 1))
+    ask = max(0.0, (many_ms - one_ms) / pictures / (len(questions) - 1))
     stages = [a["stages"] for k, a in enumerate(many.answers) if k % len(questions)]
     decode_share = _share(stages, "decode_ms")
     generated = _median([a["tokens"]["generated"] for a in many.answers]) or 1
     frames = max(1, one.summary["frames"]["seen"])
     return StageCosts(
         frame_ms=round(1000 * one.summary["cpu_parts"]["client"] / frames, DIGITS),
-        encode_ms=round(max(0.0, per_group[0] - ask), DIGITS), ask_ms=round(ask * (1 - decode_share), DIGITS),
+        encode_ms=round(max(0.0, one_ms / pictures - ask), DIGITS), ask_ms=round(ask * (1 - decode_share), DIGITS),
         decode_ms_per_token=round(ask * decode_share / generated, DIGITS),
         overhead_ms=round(max(0.0, 1000 * (many.summary["cpu_parts"]["client"] - one.summary["cpu_parts"]["client"])
                               / max(1, len(many.answers) - len(one.answers))), DIGITS))
@@ -106,6 +113,8 @@ def _server(pair, truth, questions):
 def record(pair, truth, kinds, say):
     """The table's entry of one pair. RunFailed when its pipeline does not run."""
     questions = [q for q in truth.of_kinds(kinds) if q.grade in ("glance", "look")][:MANY_QUESTIONS]
+    if len(questions) < 2:
+        raise RunFailed("a clip with one question does not tell a picture's cost from a question's")
     say("recording the stage costs of %s" % pair.name)
     local = _local(pair, truth, questions)
     try:

@@ -48,7 +48,6 @@ class Run:
         self._out, self._lock = out, threading.Lock()
         self._begin, self._seen, self._end_s = None, 0, 0.0
         self._times = []   # of the pictures that have come in, in ns
-        self._thread, self._worked = None, 0.0   # the model's thread, and its processor time at the last answer
         try:
             self.pipeline = Gst.parse_launch_full(settings["launch"], None, Gst.ParseFlags.FATAL_ERRORS)
         except GLib.Error as error:
@@ -83,20 +82,13 @@ class Run:
             self._end_s = (buffer.pts + duration) / SECOND
         return Gst.PadProbeReturn.OK
 
-    def _work_ms(self):
-        """Processor time of the model's thread since its last answer: what this one cost, on a busy machine too."""
-        thread, worked = threading.get_ident(), time.thread_time()
-        spent = worked - self._worked if thread == self._thread else 0.0
-        self._thread, self._worked = thread, worked
-        return 1000 * spent
-
     def _newest_before(self, end):
         """Time of the newest picture that an answer speaks of: it may speak of several, up to the end of the last."""
         return self._times[max(0, bisect.bisect_left(self._times, end) - 1)]
 
     def _on_answer(self, model, answer):
         """On the model's thread, before it takes the next picture."""
-        emitted, work_ms = self._now(), self._work_ms()
+        emitted = self._now()
         value = answer.get_value
         # A stream whose frames have no duration ends an answer where its picture starts.
         content, question = max(value("start"), self._newest_before(value("end"))) / SECOND, value("question")
@@ -109,7 +101,7 @@ class Run:
                        "prefill_ms": value("prefill-ms"), "decode_ms": value("decode-ms")},
             "tokens": {"seen": value("tokens-seen"), "kept": value("tokens-kept"), "prompt": None,
                        "generated": value("tokens-generated") if answer.has_field("tokens-generated") else None},
-            "work_ms": work_ms, "bytes_sent": 0})
+            "bytes_sent": 0})
         if question == self.texts[0] and value("source") in ("edge", "edge-draft"):
             for text in self.texts[1:]:
                 if not model.emit("ask", text):

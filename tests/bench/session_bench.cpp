@@ -22,6 +22,7 @@
 #include <opencv2/imgproc.hpp>
 #include <opencv2/videoio.hpp>
 
+#include "process_figures.h"
 #include "vision/resize.h"
 
 namespace saccade::session_bench {
@@ -31,28 +32,15 @@ void fail(const std::string &sentence) {
   std::exit(1);
 }
 
-static double processor_milliseconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
-}
-
 Spent::Spent(const std::function<void()> &work) {
   const auto start = Clock::now();
-  const double before = processor_milliseconds();
+  const double before = milliseconds_of(CLOCK_PROCESS_CPUTIME_ID);
   work();
-  processor_ms = processor_milliseconds() - before;
+  processor_ms = milliseconds_of(CLOCK_PROCESS_CPUTIME_ID) - before;
   clock_ms = to_milliseconds(Clock::now() - start);
 }
 
-double resident_megabytes() {
-  long all = 0;
-  long resident = 0;
-  auto *file = std::fopen("/proc/self/statm", "r");
-  if (!file || std::fscanf(file, "%ld %ld", &all, &resident) != 2) fail("cannot read /proc/self/statm");
-  std::fclose(file);
-  return 1e-6 * static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
+double resident_megabytes() { return 1e-6 * resident_bytes(); }
 
 // --- words
 // --------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 #include <memory>
 #include <numbers>
@@ -17,7 +16,7 @@
 
 #include "mllm/segment_answerer.h"
 #include "mllm/session.h"
-#include "plain_libmtmd.h"
+#include "tiny_pair.h"
 #include "vision/audio_encoder.h"
 
 namespace saccade {
@@ -48,54 +47,26 @@ int tokens_of(const EncodedImage &sound) {
   return count;
 }
 
-class PairThatHears : public testing::Test {
+class PairThatHears : public testing::Test, protected TinyPair {
  protected:
   void SetUp() override {
-    files_ = tiny_pair("qwen2.5-omni-3b");
-    if (!std::filesystem::exists(files_.mmproj)) GTEST_SKIP() << no_tiny_pair(files_);
-    auto pair = ModelPair::open(files_);
-    ASSERT_TRUE(pair.ok()) << pair.status().message();
-    pair_ = pair.value();
-    auto encoder = make_encoder(pair_, {.kind = EncoderKind::libmtmd});
-    ASSERT_TRUE(encoder.ok()) << encoder.status().message();
-    encoder_ = std::move(encoder).value();
+    ASSERT_NO_FATAL_FAILURE(open("qwen2.5-omni-3b"));
+    if (IsSkipped()) return;
     auto audio_encoder = AudioEncoder::create(pair_);
     ASSERT_TRUE(audio_encoder.ok()) << audio_encoder.status().message();
     audio_encoder_ = std::move(audio_encoder).value();
   }
 
-  std::unique_ptr<Session> session(SessionOptions options = {}) const {
-    options.max_context = kContext;
-    options.max_tokens = kMaxTokens;
-    auto session = Session::create(pair_, options);
-    EXPECT_TRUE(session.ok()) << session.status().message();
-    return std::move(session).value();
-  }
+  using TinyPair::session;
+  std::unique_ptr<Session> session() const { return session(options()); }
 
-  static Said ask(Session &session, const std::string &question, const std::vector<EncodedImage> &images) {
-    Said said;
-    AskOptions options;
-    options.listener = [&said](std::string_view piece) { said.text += piece; };
-    const auto answer = session.ask(question, images, {}, options);
-    EXPECT_TRUE(answer.ok()) << answer.status().message();
-    if (answer.ok()) said.log_probabilities = answer.value().token_log_probabilities;
-    return said;
-  }
-
-  EncodedImage sight(int seed) const {
-    auto encoded = encoder_->encode_tiles(picture(64, 64, seed).view(), {});
-    EXPECT_TRUE(encoded.ok()) << encoded.status().message();
-    return std::move(encoded).value();
-  }
+  EncodedImage sight(int seed) const { return tiles(picture(64, 64, seed)); }
   EncodedImage sound(double seconds, int seed) const {
     auto encoded = audio_encoder_->encode(block(chord(seconds, seed)), {});
     EXPECT_TRUE(encoded.ok()) << encoded.status().message();
     return std::move(encoded).value();
   }
 
-  ModelFiles files_;
-  std::shared_ptr<ModelPair> pair_;
-  std::unique_ptr<VisionEncoder> encoder_;
   std::unique_ptr<AudioEncoder> audio_encoder_;
 };
 

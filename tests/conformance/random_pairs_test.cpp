@@ -6,7 +6,6 @@
 
 #include <cctype>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -14,7 +13,7 @@
 
 #include "mllm/segment_answerer.h"
 #include "mllm/session.h"
-#include "plain_libmtmd.h"
+#include "tiny_pair.h"
 #include "tokens_likeness.h"
 
 namespace saccade {
@@ -23,45 +22,13 @@ namespace {
 constexpr const char *kQuestion = "What colour is the car?";
 constexpr const char *kOther = "Describe what you see.";
 
-class RandomPairs : public testing::TestWithParam<const char *> {
+class RandomPairs : public testing::TestWithParam<const char *>, protected TinyPair {
  protected:
-  void SetUp() override {
-    files_ = tiny_pair(GetParam());
-    if (!std::filesystem::exists(files_.mmproj)) GTEST_SKIP() << no_tiny_pair(files_);
-    auto pair = ModelPair::open(files_);
-    ASSERT_TRUE(pair.ok()) << pair.status().message();
-    pair_ = pair.value();
-    auto encoder = make_encoder(pair_, {.kind = EncoderKind::libmtmd});
-    ASSERT_TRUE(encoder.ok()) << encoder.status().message();
-    encoder_ = std::move(encoder).value();
-  }
+  void SetUp() override { open(GetParam()); }
 
+  using TinyPair::session;
   std::unique_ptr<Session> session(int max_context = kContext, int max_tokens = kMaxTokens) const {
-    SessionOptions options;
-    options.max_context = max_context;
-    options.max_tokens = max_tokens;
-    return session(options);
-  }
-  std::unique_ptr<Session> session(const SessionOptions &options) const {
-    auto session = Session::create(pair_, options);
-    EXPECT_TRUE(session.ok()) << session.status().message();
-    return std::move(session).value();
-  }
-
-  static Said ask(Session &session, const std::string &question, const std::vector<EncodedImage> &images) {
-    Said said;
-    AskOptions options;
-    options.listener = [&said](std::string_view piece) { said.text += piece; };
-    const auto answer = session.ask(question, images, {}, options);
-    EXPECT_TRUE(answer.ok()) << answer.status().message();
-    if (answer.ok()) said.log_probabilities = answer.value().token_log_probabilities;
-    return said;
-  }
-
-  EncodedImage tiles(const Image &image) const {
-    auto encoded = encoder_->encode_tiles(image.view(), {});
-    EXPECT_TRUE(encoded.ok()) << encoded.status().message();
-    return std::move(encoded).value();
+    return session(options(max_context, max_tokens));
   }
   SharedTokens tokens(int seed) const {
     auto encoded =
@@ -70,10 +37,6 @@ class RandomPairs : public testing::TestWithParam<const char *> {
     return encoded.value();
   }
   EncodedImage overview(int seed) const { return encoder_->overview(tokens(seed)); }
-
-  ModelFiles files_;
-  std::shared_ptr<ModelPair> pair_;
-  std::unique_ptr<VisionEncoder> encoder_;
 };
 
 // If this fails, a family's prompt, positions or attention differ from what its model was made for.

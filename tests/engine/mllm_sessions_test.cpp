@@ -6,40 +6,15 @@
 #include <thread>
 #include <vector>
 
-#include "mllm/session.h"
-#include "street_pictures.h"
+#include "shipped_pair.h"
 
 namespace saccade {
 namespace {
 
 constexpr const char *kQuestion = "is it day or night?";
 
-class SessionsTest : public testing::Test {
+class SessionsTest : public ShippedPair {
  protected:
-  void SetUp() override {
-    auto pair = ModelPair::open(shipped_model());
-    ASSERT_TRUE(pair.ok()) << pair.status().message();
-    pair_ = pair.value();
-    auto encoder = make_encoder(pair_);
-    ASSERT_TRUE(encoder.ok()) << encoder.status().message();
-    encoder_ = std::move(encoder).value();
-    for (const bool day : {true, false}) {
-      const auto image = plain_street(encoder_->input().width, encoder_->input().height, day);
-      (day ? day_ : night_) = encoder_->encode(image.view(), {}, {}).value();
-    }
-  }
-
-  std::unique_ptr<Session> session(const SessionOptions &options = {}) const {
-    auto session = Session::create(pair_, options);
-    EXPECT_TRUE(session.ok()) << session.status().message();
-    return std::move(session).value();
-  }
-  // The same picture each time it is shown, to a cache.
-  EncodedImage picture(bool day) const { return encoder_->overview(day ? day_ : night_); }
-  // Another picture that looks the same.
-  EncodedImage another(bool day) const {
-    return encoder_->overview(std::make_shared<TokenSet>(day ? *day_ : *night_));
-  }
   static Answer ask(Session &session, const std::vector<EncodedImage> &images,
                     const char *question = kQuestion) {
     auto answer = session.ask(question, images, {});
@@ -47,10 +22,6 @@ class SessionsTest : public testing::Test {
     return answer.ok() ? std::move(answer).value() : Answer();
   }
   static const char *name(bool day) { return day ? "day" : "night"; }
-
-  std::shared_ptr<ModelPair> pair_;
-  std::unique_ptr<VisionEncoder> encoder_;
-  SharedTokens day_, night_;
 };
 
 // If this fails, a camera is answered with what another one saw.
