@@ -17,18 +17,22 @@ struct Scheduler::Asked : Job {
 Result<std::unique_ptr<Scheduler::Seat>> Scheduler::join(std::shared_ptr<ModelPair> pair, KvType type,
                                                          int max_cells, int guesses) {
   static std::mutex mutex;
-  static std::map<std::pair<const ModelPair *, KvType>, std::weak_ptr<Scheduler>> running;
+  static std::multimap<std::pair<const ModelPair *, KvType>, std::weak_ptr<Scheduler>> running;
   const std::lock_guard lock(mutex);
   std::erase_if(running, [](const auto &one) { return one.second.expired(); });
-  auto &known = running[{pair.get(), type}];
-  auto scheduler = known.lock();
-  if (!scheduler) {
+  const auto key = std::pair<const ModelPair *, KvType>(pair.get(), type);
+  std::shared_ptr<Scheduler> scheduler;  // the emptiest
+  for (auto [known, end] = running.equal_range(key); known != end; ++known)
+    if (auto one = known->second.lock(); one && (!scheduler || one->seats() < scheduler->seats()))
+      scheduler = std::move(one);
+  const auto most = static_cast<std::size_t>(pair->side_by_side());
+  if (!scheduler || (scheduler->seats() > 0 && running.count(key) < most)) {
     auto pool =
         KvPool::create(std::move(pair), type,
                        {.lanes = 1, .cells = max_cells, .outputs_per_lane = guesses + 1, .picture = 0});
     if (!pool.ok()) return pool.status();
     scheduler = std::shared_ptr<Scheduler>(new Scheduler(std::move(pool).value()));
-    known = scheduler;
+    running.emplace(key, scheduler);
   }
   const auto id = scheduler->add_seat(max_cells, guesses);
   return std::unique_ptr<Seat>(new Seat(std::move(scheduler), id));
@@ -61,12 +65,19 @@ Scheduler::~Scheduler() {
 
 std::uint64_t Scheduler::add_seat(int max_cells, int guesses) {
   const std::lock_guard lock(mutex_);
+  ++seats_;
   joined_.push_back({++last_id_, max_cells, guesses});
   return last_id_;
 }
 
+std::size_t Scheduler::seats() {
+  const std::lock_guard lock(mutex_);
+  return seats_;
+}
+
 void Scheduler::leave(std::uint64_t id) {
   const std::lock_guard lock(mutex_);
+  --seats_;
   left_.push_back(id);
   news_.notify_one();
 }

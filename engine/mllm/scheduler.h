@@ -19,7 +19,8 @@
 
 namespace saccade {
 
-// Thread-safe. Lives as long as one of its seats.
+// Thread-safe. Lives as long as one of its seats. Where a model's evaluations leave cores idle, several run
+// side by side (ModelPair::side_by_side), each with its own cache and sessions.
 class Scheduler {
  public:
   // A session's place. What was read for it stays in the cache until the memory is wanted.
@@ -41,7 +42,8 @@ class Scheduler {
     std::uint64_t id_;
   };
 
-  // With the scheduler that runs for this pair and type already, or with a new one. max_cells: tokens that
+  // With one of the schedulers that run for this pair and type, the one with the fewest seats, or with a new
+  // one. max_cells: tokens that
   // the seat may hold. The cache starts as large as one seat wants it, grows when several hold more than
   // that, and never beyond what all of them may hold. guesses: tokens of an answer that may be checked at
   // once, 0 = none. Errors: exhausted (memory), unsupported (the type does not suit the model).
@@ -62,6 +64,7 @@ class Scheduler {
 
   explicit Scheduler(std::unique_ptr<KvPool> pool);
   std::uint64_t add_seat(int max_cells, int guesses);
+  std::size_t seats();
   void leave(std::uint64_t id);
   RequestReport run(std::uint64_t seat, const Request &request,
                     const std::function<void(std::string_view)> &listener);
@@ -72,6 +75,7 @@ class Scheduler {
 
   std::mutex mutex_;  // all below
   std::condition_variable_any news_;
+  std::size_t seats_ = 0;
   std::vector<Joined> joined_;
   std::vector<Job *> asked_;
   std::vector<std::uint64_t> left_;

@@ -54,6 +54,10 @@ ModelPair::~ModelPair() = default;
 const ModelFiles &ModelPair::files() const { return impl_->files; }
 int ModelPair::threads() const { return impl_->threads; }
 
+int ModelPair::side_by_side() const {
+  return impl_->files.threads > 0 ? 1 : std::max(1, usable_cores() / impl_->threads);
+}
+
 Result<std::shared_ptr<ModelPair>> ModelPair::open(const ModelFiles &files) {
   static std::mutex mutex;
   static std::map<std::string, std::weak_ptr<ModelPair>> loaded;

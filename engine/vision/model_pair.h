@@ -36,6 +36,9 @@ class ModelPair {
   // steps are too short to share (ggml's threads spin at every step's end, which costs CPU time always and
   // stalls whenever another process holds one of the cores), else the cores that this process may use.
   int threads() const;
+  // Evaluations that may go on side by side, each on threads(): what fills the cores that this process may
+  // use when ModelFiles::threads was 0, else one.
+  int side_by_side() const;
 
   // Only for the rooms vision and mllm.
   struct Impl;

@@ -281,7 +281,7 @@ TEST_F(StreamingEncoder, AWaitingPictureCanBeStopped) {
   const auto side = weights.value()->shape.image;
   const auto image = noisy_street(side, side, 1);
   const PatchMap all;
-  tower::EncodeQueue queue(weights.value(), 1);
+  tower::EncodeQueue queue(weights.value(), 1, 2);
   constexpr int kCameras = 6;
   std::vector<tower::TowerMemory> memories(kCameras, tower::TowerMemory(*weights.value()));
   std::atomic<int> encoded = 0;

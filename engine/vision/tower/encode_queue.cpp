@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <utility>
 
 namespace saccade::tower {
 namespace {
@@ -12,8 +11,11 @@ constexpr std::size_t kMostTogether = 16;
 
 }  // namespace
 
-EncodeQueue::EncodeQueue(std::shared_ptr<const TowerWeights> weights, int threads)
-    : tower_(std::move(weights), threads), worker_([this](const std::stop_token &stop) { work(stop); }) {}
+EncodeQueue::EncodeQueue(const std::shared_ptr<const TowerWeights> &weights, int threads, int towers) {
+  for (int i = 0; i < towers; ++i) towers_.push_back(std::make_unique<Tower>(weights, threads));
+  for (auto &tower : towers_)
+    workers_.emplace_back([this, &tower](const std::stop_token &stop) { work(*tower, stop); });
+}
 
 Status EncodeQueue::encode(EncodeJob &job) {
   auto done = job.done.get_future();
@@ -34,7 +36,7 @@ std::vector<EncodeJob *> EncodeQueue::take() {
   std::vector<EncodeJob *> jobs;
   int patches = 0;
   while (!waiting_.empty() && jobs.size() < kMostTogether) {
-    patches += tower_.patches_of(*waiting_.front());
+    patches += towers_.front()->patches_of(*waiting_.front());
     if (!jobs.empty() && patches > weights().shape.patches()) break;
     jobs.push_back(waiting_.front());
     waiting_.pop_front();
@@ -42,13 +44,13 @@ std::vector<EncodeJob *> EncodeQueue::take() {
   return jobs;
 }
 
-void EncodeQueue::work(const std::stop_token &stop) {
+void EncodeQueue::work(Tower &tower, const std::stop_token &stop) {
   std::unique_lock lock(mutex_);
   while (came_.wait(lock, stop, [this] { return !waiting_.empty(); })) {
     const auto jobs = take();
     taken_.notify_all();
     lock.unlock();
-    tower_.encode(jobs);
+    tower.encode(jobs);
     lock.lock();
   }
 }

@@ -1,4 +1,5 @@
-// One queue in front of one tower: pictures of many cameras, taken together where that saves time.
+// One queue in front of a tower, or of several on the same weights: pictures of many cameras, taken together
+// where that saves time.
 #pragma once
 
 #include <condition_variable>
@@ -12,13 +13,14 @@
 
 namespace saccade::tower {
 
-// Thread-safe. Owns the tower and the thread that calls it.
+// Thread-safe. Owns the towers, and one thread for each that calls it.
 class EncodeQueue {
  public:
-  EncodeQueue(std::shared_ptr<const TowerWeights> weights, int threads);
+  // threads: of each tower.
+  EncodeQueue(const std::shared_ptr<const TowerWeights> &weights, int threads, int towers);
 
-  const TowerWeights &weights() const { return tower_.weights(); }
-  std::string kernels() const { return tower_.kernels(); }
+  const TowerWeights &weights() const { return towers_.front()->weights(); }
+  std::string kernels() const { return towers_.front()->kernels(); }
 
   // As Tower::encode; waits for its turn, and until `done` is fulfilled. Pictures that came in the meantime
   // are encoded together as long as they are no more than one whole picture's patches: beyond that nothing is
@@ -26,15 +28,15 @@ class EncodeQueue {
   Status encode(EncodeJob &job);
 
  private:
-  void work(const std::stop_token &stop);
+  void work(Tower &tower, const std::stop_token &stop);
   std::vector<EncodeJob *> take();
 
-  Tower tower_;
+  std::vector<std::unique_ptr<Tower>> towers_;
   std::mutex mutex_;  // guards waiting_
   std::deque<EncodeJob *> waiting_;
   std::condition_variable_any came_;
   std::condition_variable_any taken_;
-  std::jthread worker_;  // last: it uses the others
+  std::vector<std::jthread> workers_;  // last: they use the others
 };
 
 }  // namespace saccade::tower

@@ -33,7 +33,7 @@ it makes so many tiles that there is nothing to compare; they are not in the tab
 """
 CAMERAS = """### Several cameras
 
-%(cameras)s cameras in one process, against as many processes with one each, each with the better of one and two threads.
+%(cameras)s cameras in one process, against as many processes with one each, each with the best of one thread, two, and what the engine chooses (0).
 *decode*: long answers about a picture that was read; *whole*: each picture is encoded as a whole, and asked about; *part*: a
 tenth of its patches changed. Rates are tokens a second for decode and answers a second for the others; ratios are of the same
 round. *Cores* is how many were kept busy. *Memory* is the sum of proportional set sizes, in MB.
