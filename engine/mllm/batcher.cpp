@@ -176,8 +176,9 @@ void Batcher::start_reading(Job &job) {
       job.prompt.emplace_back(said);
   }
   const int more = std::max(0, job.request->reserve - cells_of_all(job.prompt));
-  job.stretch = pool_->keep(job.lane, job.prompt, job.request->sliding, more);
-  job.offset = 0;
+  const auto kept = pool_->keep(job.lane, job.prompt, job.request->sliding, more);
+  job.stretch = kept.stretches;
+  job.offset = kept.tokens;
 }
 
 void Batcher::finish(Job &job, Status status) {

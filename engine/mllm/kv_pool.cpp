@@ -108,25 +108,48 @@ Status KvPool::resize(const KvPoolSize &size) {
 
 // --- what a lane holds ----------------------------------------------------------------------------------
 
-std::size_t KvPool::keep(int lane, std::span<const Stretch> prompt, bool sliding, int more) {
+Kept KvPool::keep(int lane, std::span<const Stretch> prompt, bool sliding, int more) {
   auto &own = lane_at(lane);
   std::size_t common = 0;
   while (common + 1 < prompt.size() && common < own.held.size() && own.held[common].stretch == prompt[common])
     ++common;
   if (sliding && rewindable_ && common > 0) common = slide(lane, prompt, common);
+  std::size_t tokens = 0;
   if (common == 0 && prompt.size() > 1) {
     clear(lane);
     share_opening(lane, prompt.front());
-    common = own.held.size();
   } else {
-    drop_behind(lane, common);
-    common = own.held.size();
+    tokens = keep_beginning(lane, common, prompt[common]);
+    if (tokens == 0) drop_behind(lane, common);
   }
-  if (!compact(lane, cells_of_all(prompt.subspan(common)) + more)) {
-    clear(lane);
-    common = 0;
-  }
-  return common;
+  common = own.held.size();
+  const int needed = cells_of_all(prompt.subspan(common)) + more;
+  if (own.position + needed - static_cast<int>(tokens) <= highest_position()) return {common, tokens};
+  drop_behind(lane, common);
+  if (compact(lane, needed)) return {common, 0};
+  clear(lane);
+  return {};
+}
+
+// Of the first stretch that differs, what has not changed at its beginning: the rows of a picture that lie
+// above the change, for a partial encode leaves their tokens as they were, to the bit; and attention never
+// looks ahead. Gives the number of tokens that stay as the lane's loose end.
+std::size_t KvPool::keep_beginning(int lane, std::size_t held, const Stretch &next) {
+  auto &own = lane_at(lane);
+  if (!rewindable_ || held == 0 || held >= own.held.size()) return 0;
+  const auto before = own.held[held].stretch;
+  const auto begin = own.held[held].begin;
+  if (on_grid(before) || at_a_glance(before)) return 0;
+  const auto most = static_cast<std::size_t>(std::max(0, cells_of(next) - 1));
+  const auto tokens = std::min(alike_at_start(before, next), most);
+  if (tokens == 0) return 0;
+  const auto position = begin + static_cast<llama_pos>(tokens);
+  if (!llama_memory_seq_rm(memory(), lane, position, -1)) return 0;
+  own.held.resize(held);
+  own.position = position;
+  own.cells = static_cast<int>(tokens);
+  for (const auto &kept : own.held) own.cells += cells_of(kept.stretch);
+  return tokens;
 }
 
 // Everything behind the first `held` stretches goes.
@@ -184,8 +207,7 @@ std::size_t KvPool::slide(int lane, std::span<const Stretch> prompt, std::size_t
 // the way of that. Lazily, since llama.cpp rotates every key of the cache anew for it.
 bool KvPool::compact(int lane, int needed) {
   auto &own = lane_at(lane);
-  const auto highest = std::min(trained_, size_.cells);
-  if (own.position + needed <= highest) return true;
+  if (own.position + needed <= highest_position()) return true;
   if (!llama_memory_can_shift(memory())) return own.held.empty();
   llama_pos end = 0;
   for (auto &one : own.held) {

@@ -1,6 +1,7 @@
 // One llama_context that many sessions share, and what each of them has read. Internal to mllm.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -32,6 +33,12 @@ struct Slice {
   std::size_t logits = 0;  // of how many tokens at its end they are wanted
 };
 
+// The beginning of a prompt that a lane has read already.
+struct Kept {
+  std::size_t stretches = 0;  // all of them,
+  std::size_t tokens = 0;     // and of the next one its beginning, never all of it
+};
+
 // A lane is one sequence of the context: stretches that it holds for good, and behind them a loose end
 // (a stretch that is half read, an answer's own words) that the next prompt takes away.
 // Used by one thread at a time.
@@ -56,10 +63,9 @@ class KvPool {
   bool can_rewind() const { return rewindable_; }
 
   // Makes `lane` hold a beginning of `prompt`, as long as what it held allows, with room for `more` tokens
-  // behind the prompt; gives the number of stretches held. The last stretch is never among them: its logits
-  // are wanted. sliding: pictures that have left from the front may be cut out, although those behind them
-  // were read in their presence.
-  std::size_t keep(int lane, std::span<const Stretch> prompt, bool sliding, int more);
+  // behind the prompt. The last stretch is never held: its logits are wanted. sliding: pictures that have
+  // left from the front may be cut out, although those behind them were read in their presence.
+  Kept keep(int lane, std::span<const Stretch> prompt, bool sliding, int more);
 
   // Reads slices of different lanes at once, all of them text or none of them, batch() tokens at most; a
   // slice goes on where its lane's loose end stops. stops: of everybody concerned; the evaluation is broken
@@ -96,10 +102,12 @@ class KvPool {
   llama_memory_t memory() const { return llama_get_memory(context_.get()); }
   Lane &lane_at(int lane) { return lanes_[static_cast<std::size_t>(lane)]; }
   void drop_behind(int lane, std::size_t held);
+  std::size_t keep_beginning(int lane, std::size_t held, const Stretch &next);
   void forget_loose_end(int lane);
   void share_opening(int lane, const Stretch &opening);
   std::size_t slide(int lane, std::span<const Stretch> prompt, std::size_t common);
   bool compact(int lane, int needed);
+  int highest_position() const { return std::min(trained_, size_.cells); }
   bool on_grid(const Stretch &stretch) const;      // whether its positions are places in a picture
   bool at_a_glance(const Stretch &stretch) const;  // whether all of it is read at once, each token seeing all
   llama_pos positions_of(const Stretch &stretch) const;

@@ -1,6 +1,7 @@
 // What a language model reads, piece by piece.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <variant>
 #include <vector>
@@ -27,5 +28,8 @@ int cells_of_all(const Stretches &stretches) {
   for (const auto &stretch : stretches) cells += cells_of(stretch);
   return cells;
 }
+
+// Tokens at the start of both that are the same: words, or values to the bit.
+std::size_t alike_at_start(const Stretch &a, const Stretch &b);
 
 }  // namespace saccade

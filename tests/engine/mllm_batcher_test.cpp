@@ -118,9 +118,9 @@ TEST_F(BatcherTest, AThousandSlidesStayWithinTheCache) {
     prompt.push_back(question);
     const auto held = pool->keep(0, prompt, /*sliding=*/true, 8);
     if (slide >= kWindow) {
-      ASSERT_EQ(held, prompt.size() - 2) << "slide " << slide;
+      ASSERT_EQ(held.stretches, prompt.size() - 2) << "slide " << slide;
     }
-    for (auto i = held; i < prompt.size(); ++i) {
+    for (auto i = held.stretches; i < prompt.size(); ++i) {
       const auto count = static_cast<std::size_t>(cells_of(prompt[i]));
       const Slice slice{0, &prompt[i], 0, count, i + 1 == prompt.size() ? 1U : 0U};
       ASSERT_TRUE(pool->read({&slice, 1}, {}).ok()) << "slide " << slide;

@@ -82,6 +82,27 @@ TEST_F(SessionsTest, OnlyWhatIsNewIsRead) {
   }
 }
 
+// If this fails, what a partial encode left as it was is read again, or what it changed is not.
+TEST_F(SessionsTest, OfAPictureThatChangesWhatIsBelowTheChangeIsRead) {
+  const auto own = session();
+  ask(*own, {picture(true)});
+  const int all = ask(*own, {another(true)}).prompt_tokens_read;
+  for (const int row : {30, 5, 0}) {
+    SCOPED_TRACE("row " + std::to_string(row));
+    auto changed = std::make_shared<TokenSet>(*day_);
+    const auto width = changed->dimension;
+    std::copy_n(night_->values.begin() + row * width, (day_->count() - row) * width,
+                changed->values.begin() + row * width);
+    const std::vector<EncodedImage> images{encoder_->overview(changed)};
+    ask(*own, {picture(true)});
+    const auto again = ask(*own, images);
+    const auto fresh = ask(*session(), images);
+    EXPECT_EQ(again.prompt_tokens_read, all - row);
+    EXPECT_EQ(again.text, fresh.text);
+    EXPECT_NEAR(again.token_log_probabilities.front(), fresh.token_log_probabilities.front(), 1e-3F);
+  }
+}
+
 // If this fails, a question that stands before the pictures is read again for every one of them, or not at
 // all.
 TEST_F(SessionsTest, AQuestionBeforeThePicturesIsReadOnce) {

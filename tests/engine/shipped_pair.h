@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -36,14 +37,17 @@ class ShippedPair : public testing::Test {
   }
   // The same picture each time it is shown, to a cache.
   EncodedImage picture(bool day) const { return encoder_->overview(day ? day_ : night_); }
-  // Another picture that looks the same.
-  EncodedImage another(bool day) const {
-    return encoder_->overview(std::make_shared<TokenSet>(day ? *day_ : *night_));
+  // Another picture that looks the same, from its first token on.
+  EncodedImage another(bool day) {
+    auto tokens = std::make_shared<TokenSet>(day ? *day_ : *night_);
+    tokens->values.front() += 1e-5F * static_cast<float>(++others_ % 1000);
+    return encoder_->overview(std::move(tokens));
   }
 
   std::shared_ptr<ModelPair> pair_;
   std::unique_ptr<VisionEncoder> encoder_;
   SharedTokens day_, night_;
+  std::atomic<int> others_ = 0;
 };
 
 }  // namespace saccade
