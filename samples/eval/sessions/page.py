@@ -34,7 +34,7 @@ it makes so many tiles that there is nothing to compare; they are not in the tab
 CAMERAS = """### Several cameras
 
 %(cameras)s cameras in one process, against as many processes with one each, each with the best of one thread, two, and what the engine chooses (0).
-*decode*: long answers about a picture that was read; *whole*: each picture is encoded as a whole, and asked about; *part*: a
+*decode*: answers about a picture that was read, of so many tokens at most; *whole*: each picture is encoded as a whole, and asked about; *part*: a
 tenth of its patches changed. Rates are tokens a second for decode and answers a second for the others; ratios are of the same
 round. *Cores* is how many were kept busy. *Memory* is the sum of proportional set sizes, in MB.
 """
@@ -128,7 +128,7 @@ def _server(found):
 
 def _rates(entries, work):
     """{arrangement: ([rate by the clock], [rate by processor time], [MB], [cores used])}, round by round."""
-    key, rates = "tokens" if work == "decode" else "answers", {}
+    key, rates = "tokens" if work.startswith("decode") else "answers", {}
     for entry in entries:
         clock, processor, memory, cores = rates.setdefault(entry["how"], ([], [], [], []))
         clock.append(entry[key] / entry["seconds"])
