@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Runs every gst-launch-1.0 line of README.md and docs/ and every pipelines/*.launch as a user would, from the
-repository's root, and fails when one of them does.
+repository's root, and fails when one of them does, or leaves GStreamer objects behind.
 
 A file of pipelines/ is run by `gst-launch-1.0 $(cat FILE)`, a line of a page (in a block fenced as sh) by bash.
 What a test machine has not is replaced by stand-ins, written as  `these words` → `those words`
@@ -23,6 +23,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from source_files import ROOT
 
+# What GStreamer objects are left when a line has ended is told by its own tracer.
+LEAKS = {"GST_TRACERS": "leaks", "GST_DEBUG": "GST_TRACER:7", "GST_DEBUG_NO_COLOR": "1"}
 LIMIT_S = 240  # generous: the longest line answers a one-minute clip on a slow machine
 STAND_IN = re.compile(r"`([^`]+)` *→ *`([^`]*)`")
 EVERYWHERE = [("autovideosink", "fakesink"), ("autoaudiosink", "fakesink")]
@@ -100,7 +102,7 @@ def run(place, text, names):
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(["bash", "-c", text], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=subprocess.STDOUT, start_new_session=True)
+                                   stderr=subprocess.STDOUT, start_new_session=True, env=dict(os.environ, **LEAKS))
         try:
             status = process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -110,9 +112,10 @@ def run(place, text, names):
         output.seek(0)
         said = output.read()
     print(f"{place}: exit status {status}, {time.monotonic() - started:.1f} s", flush=True)
-    if status != 0:
-        print(text, said[-4000:], sep="\n", flush=True)
-    return status == 0
+    leaked = [line for line in said.splitlines() if "object-alive" in line]
+    if status != 0 or leaked:
+        print(text, *(leaked or [said[-4000:]]), sep="\n", flush=True)
+    return status == 0 and not leaked
 
 
 def main():

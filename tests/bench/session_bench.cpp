@@ -11,6 +11,7 @@
 //   build/release/tests/bench/session_bench stop PAIR CLIP QUESTION TIMES OTHERS...
 //   build/release/tests/bench/session_bench cameras PAIR CLIP QUESTION decode|whole|part TOKENS CAMERAS
 //   ROUNDS SECONDS
+//   build/release/tests/bench/session_bench element PAIR CLIP QUESTION PICTURES ROUNDS
 #include "session_bench.h"
 
 #include <unistd.h>
@@ -172,6 +173,7 @@ int main(int count, char **arguments) {
       {"prefill", tell_prefill},   {"paced", tell_paced},     {"agreement", tell_agreement},
       {"variants", tell_variants}, {"guesses", tell_guesses}, {"endurance", tell_endurance},
       {"joining", tell_joining},   {"stop", tell_stop},       {"cameras", tell_cameras},
+      {"element", tell_element},
       {"camera", work_as_camera},
   };
   Words words(count, arguments);

@@ -106,6 +106,7 @@ void tell_endurance(Words &words);
 void tell_joining(Words &words);
 void tell_stop(Words &words);
 void tell_cameras(Words &words);
+void tell_element(Words &words);
 void work_as_camera(Words &words);
 
 }  // namespace saccade::session_bench

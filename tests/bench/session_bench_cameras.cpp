@@ -201,12 +201,14 @@ std::optional<Measured> measure(const Arrangement &how, std::vector<std::string>
 
 std::string json(const Arrangement &how, const std::optional<Measured> &measured) {
   using session_bench::json;
+  const int cameras = how.processes * how.cameras;
   if (!measured) return object_of({{"how", json(std::string(how.name))}, {"threads", json(how.threads)}});
   return object_of({{"how", json(std::string(how.name))},
                     {"threads", json(how.threads)},
                     {"seconds", json(measured->seconds)},
                     {"processor_seconds", json(measured->processor_seconds)},
-                    {"answers", json(measured->answers * how.processes * how.cameras)},
+                    {"cameras", json(cameras)},
+                    {"answers", json(measured->answers * cameras)},
                     {"tokens", json(measured->tokens)},
                     {"mb", json(measured->megabytes)}});
 }

@@ -11,7 +11,7 @@ from evaluation import run_program
 from sessions import page
 
 TITLES = ("What an answer reads", "Beside llama-server", "Several cameras", "Whether sliding changes answers", "Long runs", "Stops", "Guesses",
-          "Coming and going")
+          "Coming and going", "The element beside the engine")
 
 
 def raw(part, found, **more):
@@ -64,7 +64,7 @@ class Page(unittest.TestCase):
     def test_ratios_are_of_the_same_round(self):
         """If this fails, a machine that was slow for a while makes one arrangement look better."""
         rounds = [("one process", 2), ("processes", 8), ("one camera", 1), ("one process", 4), ("processes", 24), ("one camera", 1)]
-        measured = [{"how": how, "threads": 1, "seconds": seconds, "processor_seconds": 1, "answers": 8, "tokens": 80, "mb": 100} for how, seconds in rounds]
+        measured = [{"how": how, "threads": 1, "seconds": seconds, "processor_seconds": 1, "cameras": 8, "answers": 8, "tokens": 80, "mb": 100} for how, seconds in rounds]
         text = page.section([raw("cameras", {"whole": {"tried": measured[:1], "measured": measured}})])
         self.assertEqual(row_of(text, "`edge`", "whole")[6], "5.00 (4.00–6.00)")
 

@@ -43,13 +43,16 @@ class Counts:
     guess_rounds: int = 24
     guess_tokens: int = 32
     comings: int = 1000
+    element_pictures: int = 40
+    element_rounds: int = 20
 
 
 # Of pairs of one's own, as large as what people run: a few of everything take as long.
-LARGE = replace(Counts(), windows=(1, 8), rounds=2, answers=2, camera_rounds=2, stops=60, guess_rounds=5)
+LARGE = replace(Counts(), windows=(1, 8), rounds=2, answers=2, camera_rounds=2, stops=60, guess_rounds=5,
+                element_pictures=6, element_rounds=5)
 QUICK = Counts(windows=(2,), rounds=1, answers=2, server_pictures=4, cameras=2, camera_rounds=1, camera_seconds=0, described_tokens=(8,),
                answer_tokens=4, sliding=(2,), evictions=6, varied=6, long=40, long_every=4, stops=4, busy=(0, 1), guess_rounds=2, guess_tokens=8,
-               comings=3)
+               comings=3, element_pictures=2, element_rounds=1)
 
 
 class Bench:
@@ -67,7 +70,8 @@ class Bench:
     def tell(self, story, *words):
         """What the story printed, as JSON."""
         try:
-            done = subprocess.run(self.command(story, *words), capture_output=True, text=True, check=False, timeout=LIMIT_S)
+            done = subprocess.run(self.command(story, *words), capture_output=True, text=True, check=False, timeout=LIMIT_S,
+                                  env=dict(os.environ, GST_PLUGIN_PATH=plugin_folder()))
         except subprocess.TimeoutExpired as error:
             raise EvalError("session_bench %s did not end within %d s and was stopped" % (story, LIMIT_S)) from error
         if done.returncode:
@@ -125,13 +129,17 @@ def _joining(bench, counts):
     return bench.tell("joining", bench.questions["car"], counts.comings)
 
 
+def _element(bench, counts):
+    return bench.tell("element", bench.questions["car"], counts.element_pictures, counts.element_rounds)
+
+
 PARTS = {"prefill": _prefill, "server": _server, "cameras": _cameras, "agreement": _agreement, "variants": _variants, "endurance": _endurance,
-         "stop": _stop, "guesses": _guesses, "joining": _joining}
+         "stop": _stop, "guesses": _guesses, "joining": _joining, "element": _element}
 OF_LONG_CLIP = ("agreement", "variants")
 # The cloud pair's decoder is as large as the edge pair's. What a pair of one's own says is not looked at (random weights say
 # nothing), nor compared with llama-server, which cuts the pictures of most models into tiles.
-PARTS_OF = {"edge": tuple(PARTS), "cloud": ("server", "cameras", "agreement", "variants")}
-PARTS_OF_OTHERS = ("prefill", "cameras", "stop", "guesses")
+PARTS_OF = {"edge": tuple(PARTS), "cloud": ("server", "cameras", "agreement", "variants", "element")}
+PARTS_OF_OTHERS = ("prefill", "cameras", "stop", "guesses", "element")
 
 
 # --- the whole ----------------------------------------------------------------------------------------------

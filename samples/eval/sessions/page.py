@@ -73,6 +73,11 @@ A session is made, answers once about a picture and goes, so many times: nobody 
 or another session that stays. Milliseconds, medians and the 99th percentile; resident memory in MB after the tenth and at the
 end.
 """
+ELEMENT = """### The element beside the engine
+
+The same pictures, at the encoder's size, through `localmllm answer-on=frame` and by calls of the engine that it wraps, in
+turns: processor time of an answer, everything included. Ratios of the same round, with their quartiles.
+"""
 
 
 def _range(values, digits=2):
@@ -242,17 +247,26 @@ def _joining(found):
     return tables.markdown(["pair", "beside", "times", "made, ms", "answer, ms", "gone, ms", "MB at first", "MB at the end"], rows)
 
 
+def _element(found):
+    rows = []
+    for pair, of in found:
+        ratios = [element / engine for element, engine in zip(of["element_ms"], of["engine_ms"])]
+        rows.append(["`%s`" % pair, _middle([ms / of["answers"] for ms in of["engine_ms"]], 2), _middle([ms / of["answers"] for ms in of["element_ms"]], 2),
+                     _quartiles(ratios, 3), "%.0f of %.0f" % (of["same"], of["answers"]), "%d" % len(ratios)])
+    return tables.markdown(["pair", "engine, ms", "element, ms", "element / engine", "same", "rounds"], rows)
+
+
 TABLES = (("prefill", PREFILL, _prefill), ("server", SERVER, _server), ("cameras", CAMERAS, _cameras), ("agreement", AGREEMENT, _agreement),
           ("variants", VARIANTS, _variants), ("endurance", ENDURANCE, _endurance), ("stop", STOP, _stop), ("guesses", GUESSES, _guesses),
-          ("joining", JOINING, _joining))
+          ("joining", JOINING, _joining), ("element", ELEMENT, _element))
 
 
 def _facts(results):
     machines = dict.fromkeys("%(cpu)s, %(cores)d cores" % raw["machine"] for raw in results)
     loads = [raw["load"] for raw in results]
     asked = [len(of["same"][0]) for raw in results if raw["part"] == "agreement" for of in raw["found"].values()]
-    cameras = [entry["answers"] for raw in results if raw["part"] == "cameras" for of in raw["found"].values()
-               for entry in of["tried"] if entry["how"] == "one process" and "answers" in entry]
+    cameras = [entry["cameras"] for raw in results if raw["part"] == "cameras" for of in raw["found"].values()
+               for entry in of["tried"] if entry["how"] == "one process" and "cameras" in entry]
     return {"machine": " and ".join(machines), "commits": " and ".join(dict.fromkeys(raw["commit"] for raw in results)),
             "load": "%.1f to %.1f" % (min(loads), max(loads)) if loads else "no", "block": BLOCK_S, "rate": RATE, "ends": ENDS,
             "questions": max(asked, default=0), "cameras": max(cameras, default=0)}
