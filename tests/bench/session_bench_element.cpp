@@ -2,9 +2,13 @@
 #include <gst/check/gstharness.h>
 #include <gst/gst.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mllm/segment_answerer.h"
@@ -63,8 +67,10 @@ class Element {
                  asked.files.threads, "prompt", asked.question.c_str(), "max-tokens", kTokens, "guesses",
                  kGuesses, nullptr);
     gst_util_set_object_arg(G_OBJECT(element), "answer-on", "frame");
+    g_signal_connect(element, "answer", G_CALLBACK(&Element::take), this);
     harness_.reset(gst_harness_new_with_element(element, "sink", "src"));
     gst_object_unref(element);
+    gst_harness_set_live(harness_.get(), FALSE);  // a file: nothing is dropped
     const auto &image = asked.images.front();
     const auto caps = "video/x-raw,format=RGB,framerate=2/1,width=" + std::to_string(image.width) +
                       ",height=" + std::to_string(image.height);
@@ -73,9 +79,10 @@ class Element {
 
   std::vector<std::string> answer_all() {
     for (const auto &image : asked_.images) push(image);
-    std::vector<std::string> texts;
-    while (texts.size() < asked_.images.size()) texts.push_back(pull());
-    return texts;
+    std::unique_lock lock(mutex_);
+    if (!came_.wait_for(lock, std::chrono::minutes(1), [&] { return texts_.size() == asked_.images.size(); }))
+      fail("localmllm gave no answer for a minute");
+    return std::exchange(texts_, {});
   }
 
  private:
@@ -87,18 +94,19 @@ class Element {
     if (gst_harness_push(harness_.get(), buffer) != GST_FLOW_OK) fail("localmllm takes no more pictures");
   }
 
-  std::string pull() {
-    auto *buffer = gst_harness_pull(harness_.get());
-    if (!buffer) fail("localmllm gave no answer for a minute");
-    std::string text(gst_buffer_get_size(buffer), '\0');
-    gst_buffer_extract(buffer, 0, text.data(), text.size());
-    gst_buffer_unref(buffer);
-    return text;
+  // On the element's thread.
+  static void take(GstElement *, const GstStructure *answer, Element *self) {
+    const std::lock_guard lock(self->mutex_);
+    self->texts_.emplace_back(gst_structure_get_string(answer, "text"));
+    self->came_.notify_one();
   }
 
   const Asked &asked_;
-  std::unique_ptr<GstHarness, Teardown> harness_;
   std::uint64_t pushed_ = 0;
+  std::mutex mutex_;  // guards texts_
+  std::condition_variable came_;
+  std::vector<std::string> texts_;
+  std::unique_ptr<GstHarness, Teardown> harness_;  // last: its thread uses the others
 };
 
 template <typename Way>
