@@ -42,6 +42,8 @@ struct Answer {
   std::vector<float> token_log_probabilities;
   float confidence = 0;  // [0, 1]; of the local model as in confidence.h, of a server confidence_of()
   AnswerSource source = AnswerSource::edge;
+  // Of each image of the question: the share of its last words' attention. Only with KvPolicy::saliency.
+  std::vector<float> attention;
   StreamInterval about;  // the pts interval that it speaks of
   AnswerTimings timings;
   int visual_tokens_seen = 0;

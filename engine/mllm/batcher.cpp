@@ -276,6 +276,7 @@ void Batcher::advance(Job &job, const Slice &slice, std::size_t first_output) {
   ++job.stretch;
   job.offset = 0;
   if (!job.writing()) return;
+  job.report.attention = pool_->attention(job.lane);
   if (job.read == Clock::time_point()) {
     job.read = Clock::now();
     job.report.prefill = job.read - job.begun;

@@ -35,6 +35,7 @@ struct RequestReport {
   int tokens_read = 0;  // of the prompt; the others were in the cache already
   int guessed = 0;      // tokens of the answer that were guessed,
   int guessed_right = 0;
+  std::vector<float> attention;  // of the prompt's last words to each stretch, see KvPool::attention
 };
 
 // A request on its way. What is not said to be the caller's is the batcher's until `done` was called.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 
 namespace saccade {
@@ -56,19 +57,25 @@ bool all_asked_to_stop(std::span<const std::stop_token> stops) {
 
 }  // namespace
 
-Result<std::unique_ptr<KvPool>> KvPool::create(std::shared_ptr<ModelPair> pair, KvType type,
+Result<std::unique_ptr<KvPool>> KvPool::create(std::shared_ptr<ModelPair> pair, const KvSetup &setup,
                                                const KvPoolSize &size) {
   const auto *model = pair->impl().text.get();
-  if (type != KvType::f16)
+  if (setup.type != KvType::f16 && setup.attention)
+    return Status{StatusKind::invalid_argument,
+                  "kv-policy=saliency reads attention, which is never written down for a quantised cache. Set "
+                  "kv-type=f16."};
+  if (setup.type != KvType::f16)
     if (auto status = check_head_size(model, pair->files().text); !status.ok()) return status;
   std::unique_ptr<KvPool> pool(new KvPool());
-  pool->type_ = type;
+  pool->setup_ = setup;
   const int trained = llama_model_n_ctx_train(model);
   pool->slice_ = slice_for(model, pair->threads());
   pool->trained_ = trained > 0 ? trained : 1 << 20;
   pool->mrope_ = mtmd_decode_use_mrope(pair->impl().vision.get());
   pool->non_causal_ = mtmd_decode_use_non_causal(pair->impl().vision.get(), nullptr);
   pool->rewindable_ = !llama_model_is_recurrent(model) && !llama_model_is_hybrid(model);
+  // Without a cache that can be cut there is nothing to choose by attention.
+  if (setup.attention && pool->rewindable_) pool->watch_ = std::make_unique<AttentionWatch>();
   pool->pair_ = std::move(pair);
   if (auto status = pool->resize(size); !status.ok()) return status;
   return pool;
@@ -92,7 +99,7 @@ Status KvPool::resize(const KvPoolSize &size) {
   parameters.n_outputs_max = static_cast<std::uint32_t>(size.lanes * size.outputs_per_lane);
   parameters.n_outputs_max_per_seq = static_cast<std::uint32_t>(size.outputs_per_lane);
   parameters.n_threads = parameters.n_threads_batch = pair_->threads();
-  parameters.type_k = parameters.type_v = ggml_type_of(type_);
+  parameters.type_k = parameters.type_v = ggml_type_of(setup_.type);
   parameters.swa_full = true;  // without it a sliding window could not be rolled back
   parameters.no_perf = true;
   parameters.abort_callback = [](void *user) {
@@ -100,6 +107,11 @@ Status KvPool::resize(const KvPoolSize &size) {
     return !pool->moving_ && all_asked_to_stop(pool->stops_);
   };
   parameters.abort_callback_data = this;
+  if (watch_) {
+    parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;  // it never writes its weights down
+    parameters.cb_eval = &AttentionWatch::callback;
+    parameters.cb_eval_user_data = watch_.get();
+  }
   context_.reset(llama_init_from_model(pair_->impl().text.get(), parameters));
   if (context_) return {};
   return {StatusKind::exhausted, "cannot make a context of " + std::to_string(size.cells) + " tokens for \"" +
@@ -136,7 +148,7 @@ Kept KvPool::keep(int lane, std::span<const Stretch> prompt, bool sliding, int m
 // looks ahead. Gives the number of tokens that stay as the lane's loose end.
 std::size_t KvPool::keep_beginning(int lane, std::size_t held, const Stretch &next) {
   auto &own = lane_at(lane);
-  if (!rewindable_ || held == 0 || held >= own.held.size()) return 0;
+  if (!rewindable_ || watch_ || held == 0 || held >= own.held.size()) return 0;
   const auto before = own.held[held].stretch;
   const auto begin = own.held[held].begin;
   if (on_grid(before) || at_a_glance(before)) return 0;
@@ -159,6 +171,7 @@ void KvPool::drop_behind(int lane, std::size_t held) {
   if (held == own.held.size() && own.position == position) return;
   if (!llama_memory_seq_rm(memory(), lane, position, -1)) return clear(lane);  // recurrent: all or nothing
   own.held.resize(held);
+  own.loose.clear();
   own.position = position;
   own.cells = 0;
   for (const auto &kept : own.held) own.cells += cells_of(kept.stretch);
@@ -181,7 +194,7 @@ void KvPool::share_opening(int lane, const Stretch &opening) {
     if (static_cast<int>(other) == lane || theirs.empty() || theirs.front().stretch != opening) continue;
     llama_memory_seq_cp(memory(), static_cast<llama_seq_id>(other), lane, 0, theirs.front().end);
     auto &own = lane_at(lane);
-    own.held = {theirs.front()};
+    own.held = {theirs.front()};  // and its places
     own.position = theirs.front().end;
     own.cells = cells_of(opening);
     return;
@@ -224,7 +237,8 @@ bool KvPool::compact(int lane, int needed) {
 
 void KvPool::hold(int lane, const Stretch &stretch) {
   auto &own = lane_at(lane);
-  own.held.push_back({stretch, own.position - positions_of(stretch), own.position});
+  own.held.push_back({stretch, own.position - positions_of(stretch), own.position, std::move(own.loose)});
+  own.loose.clear();
 }
 
 void KvPool::rewind(int lane, int count) {
@@ -352,17 +366,67 @@ Status KvPool::decode(std::span<const Slice> slices, bool at_once) {
   }
   if (arrays.lanes.empty()) return {};
   if (all_asked_to_stop(stops_)) return {StatusKind::cancelled, "the answer was stopped"};
+  watch(slices, at_once);
   if (at_once) llama_set_causal_attn(context_.get(), false);
   const auto code = decode_arrays(context_.get(), arrays);
   if (at_once) llama_set_causal_attn(context_.get(), true);
   switch (code) {
-    case 0: moving_ = false; return {};
+    case 0:
+      moving_ = false;
+      learn_places(slices, at_once);
+      return {};
     case 1: return {StatusKind::exhausted, "the model's context is full; raise max-context"};
     case 2: return {StatusKind::cancelled, "the answer was stopped"};
     default:
       return {StatusKind::internal,
               "llama.cpp could not evaluate the prompt (code " + std::to_string(code) + ")"};
   }
+}
+
+// --- what is attended to ----------------------------------------------------------------------------------
+
+void KvPool::watch(std::span<const Slice> slices, bool at_once) {
+  if (!watch_) return;
+  std::vector<AttentionWatch::Rows> rows;
+  std::size_t first = 0;
+  for (const auto &slice : slices) {
+    if (at_a_glance(*slice.stretch) != at_once) continue;
+    rows.push_back({first, slice.count, slice.logits > 0});
+    first += slice.count;
+  }
+  watch_->begin(std::move(rows));
+}
+
+// Which cells llama.cpp has put tokens into it does not say; but a lane's last token may attend to those
+// that the lane had before, and to the new ones.
+void KvPool::learn_places(std::span<const Slice> slices, bool at_once) {
+  if (!watch_) return;
+  auto seen = watch_->end();
+  std::size_t i = 0;
+  for (const auto &slice : slices) {
+    if (at_a_glance(*slice.stretch) != at_once) continue;
+    auto &own = lane_at(slice.lane);
+    auto known = own.loose;
+    for (const auto &one : own.held) known.insert(known.end(), one.places.begin(), one.places.end());
+    std::ranges::sort(known);
+    std::ranges::set_difference(seen[i].cells, known, std::back_inserter(own.loose));
+    std::ranges::sort(own.loose);
+    if (slice.logits > 0) own.weights = std::move(seen[i].weights);
+    ++i;
+  }
+}
+
+std::vector<float> KvPool::attention(int lane) const {
+  const auto &own = lanes_[static_cast<std::size_t>(lane)];
+  std::vector<float> shares;
+  if (own.weights.empty()) return shares;
+  for (const auto &one : own.held) {
+    float share = 0;
+    for (const int place : one.places)
+      if (const auto at = static_cast<std::size_t>(place); at < own.weights.size()) share += own.weights[at];
+    shares.push_back(share);
+  }
+  return shares;
 }
 
 std::span<const float> KvPool::logits(std::size_t i) const {

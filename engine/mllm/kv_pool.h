@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "mllm/attention_watch.h"
 #include "mllm/kv_type.h"
 #include "mllm/stretch.h"
 #include "vision/llama_handles.h"
@@ -44,7 +45,7 @@ struct Kept {
 // Used by one thread at a time.
 class KvPool {
  public:
-  static Result<std::unique_ptr<KvPool>> create(std::shared_ptr<ModelPair> pair, KvType type,
+  static Result<std::unique_ptr<KvPool>> create(std::shared_ptr<ModelPair> pair, const KvSetup &setup,
                                                 const KvPoolSize &size);
 
   const KvPoolSize &size() const { return size_; }
@@ -82,6 +83,11 @@ class KvPool {
   // Where the lane's next token will stand; with trained_context() or cells below it plus what is to come,
   // keep() moves the lane's cells to lower positions.
   int position(int lane) const { return lanes_[static_cast<std::size_t>(lane)].position; }
+  // For each stretch held: the share of the attention of the last words whose logits were wanted that fell on
+  // it, of all heads, layers and these words. Empty unless KvSetup::attention, and for models that cannot
+  // rewind.
+  std::vector<float> attention(int lane) const;
+
   int cells(int lane) const { return lanes_[static_cast<std::size_t>(lane)].cells; }
   // Logits of the i-th output of the last read, one per vocabulary entry; valid until the next read.
   std::span<const float> logits(std::size_t i) const;
@@ -91,11 +97,15 @@ class KvPool {
     Stretch stretch;
     llama_pos begin = 0;
     llama_pos end = 0;
+    std::vector<int> places{};  // of its cells in the cache, ascending; only where attention is watched
   };
   struct Lane {
     std::vector<Held> held;
     llama_pos position = 0;  // of the next token
     int cells = 0;
+    // Where attention is watched: the places of the loose end's cells, and what attends to each of the cache's.
+    std::vector<int> loose{};
+    std::vector<float> weights{};
   };
 
   KvPool() = default;
@@ -112,9 +122,12 @@ class KvPool {
   bool at_a_glance(const Stretch &stretch) const;  // whether all of it is read at once, each token seeing all
   llama_pos positions_of(const Stretch &stretch) const;
   Status decode(std::span<const Slice> slices, bool at_once);
+  void watch(std::span<const Slice> slices, bool at_once);
+  void learn_places(std::span<const Slice> slices, bool at_once);
 
   std::shared_ptr<ModelPair> pair_;
-  KvType type_ = KvType::f16;
+  KvSetup setup_;
+  std::unique_ptr<AttentionWatch> watch_;  // where attention is watched; the context calls it
   KvPoolSize size_;
   LlamaContextHandle context_;
   std::span<const std::stop_token> stops_;  // of the read under way; llama.cpp itself asks while it computes

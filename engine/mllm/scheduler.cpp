@@ -14,13 +14,13 @@ struct Scheduler::Asked : Job {
   bool done = false;
 };
 
-Result<std::unique_ptr<Scheduler::Seat>> Scheduler::join(std::shared_ptr<ModelPair> pair, KvType type,
-                                                         int max_cells, int guesses) {
+Result<std::unique_ptr<Scheduler::Seat>> Scheduler::join(std::shared_ptr<ModelPair> pair,
+                                                         const KvSetup &setup, int max_cells, int guesses) {
   static std::mutex mutex;
-  static std::multimap<std::pair<const ModelPair *, KvType>, std::weak_ptr<Scheduler>> running;
+  static std::multimap<std::pair<const ModelPair *, KvSetup>, std::weak_ptr<Scheduler>> running;
   const std::lock_guard lock(mutex);
   std::erase_if(running, [](const auto &one) { return one.second.expired(); });
-  const auto key = std::pair<const ModelPair *, KvType>(pair.get(), type);
+  const auto key = std::pair<const ModelPair *, KvSetup>(pair.get(), setup);
   std::shared_ptr<Scheduler> scheduler;  // the emptiest
   for (auto [known, end] = running.equal_range(key); known != end; ++known)
     if (auto one = known->second.lock(); one && (!scheduler || one->seats() < scheduler->seats()))
@@ -28,7 +28,7 @@ Result<std::unique_ptr<Scheduler::Seat>> Scheduler::join(std::shared_ptr<ModelPa
   const auto most = static_cast<std::size_t>(pair->side_by_side());
   if (!scheduler || (scheduler->seats() > 0 && running.count(key) < most)) {
     auto pool =
-        KvPool::create(std::move(pair), type,
+        KvPool::create(std::move(pair), setup,
                        {.lanes = 1, .cells = max_cells, .outputs_per_lane = guesses + 1, .picture = 0});
     if (!pool.ok()) return pool.status();
     scheduler = std::shared_ptr<Scheduler>(new Scheduler(std::move(pool).value()));

@@ -42,13 +42,14 @@ class Scheduler {
     std::uint64_t id_;
   };
 
-  // With one of the schedulers that run for this pair and type, the one with the fewest seats, or with a new
+  // With one of the schedulers that run for this pair and setup, the one with the fewest seats, or with a new
   // one. max_cells: tokens that
   // the seat may hold. The cache starts as large as one seat wants it, grows when several hold more than
   // that, and never beyond what all of them may hold. guesses: tokens of an answer that may be checked at
-  // once, 0 = none. Errors: exhausted (memory), unsupported (the type does not suit the model).
-  static Result<std::unique_ptr<Seat>> join(std::shared_ptr<ModelPair> pair, KvType type, int max_cells,
-                                            int guesses);
+  // once, 0 = none. Errors: exhausted (memory), unsupported (the type does not suit the
+  // model), invalid_argument (attention of a quantised cache).
+  static Result<std::unique_ptr<Seat>> join(std::shared_ptr<ModelPair> pair, const KvSetup &setup,
+                                            int max_cells, int guesses);
 
   ~Scheduler();
   Scheduler(const Scheduler &) = delete;

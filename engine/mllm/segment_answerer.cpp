@@ -136,13 +136,22 @@ Result<Answer> SegmentAnswerer::answer(const std::string &question, std::stop_to
   answer.about = {window_.front().pts, window_.back().pts};
   answer.timings.encode = window_.back().encode_time;
   budget_.learn(answer);
+  learn_attention(answer.attention);
   if (answer.truncated && asking.max_tokens < options_.session.max_tokens) ++given_up_.answers_shortened;
   return made;
 }
 
 void SegmentAnswerer::remember(Seen seen) {
   window_.push_back(std::move(seen));
-  while (static_cast<int>(window_.size()) > options_.window) window_.pop_front();
+  if (static_cast<int>(window_.size()) > options_.window)
+    window_.erase(std::ranges::min_element(window_.begin(), window_.end() - 1, {}, &Seen::attention));
+  for (auto &one : window_) one.attention = 0;
+}
+
+void SegmentAnswerer::learn_attention(std::span<const float> attention) {
+  std::size_t i = 0;
+  for (auto &one : window_)
+    for (std::size_t k = 0; k < one.images.size() && i < attention.size(); ++k) one.attention += attention[i++];
 }
 
 }  // namespace saccade

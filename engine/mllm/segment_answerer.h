@@ -27,7 +27,9 @@ enum class Detail {
 
 struct SegmentAnswererOptions {
   SessionOptions session;
-  int window = 1;  // pictures that a question is asked about, the newest last; at least 1
+  // Pictures that a question is asked about, the newest last; at least 1. When another one comes, the oldest
+  // leaves; with KvPolicy::saliency that one, of all but the newest, that was attended to least.
+  int window = 1;
   Detail detail = Detail::overview;
   EncoderKind encoder = EncoderOptions().kind;
   AnswerForm form;
@@ -103,10 +105,12 @@ class SegmentAnswerer {
     std::vector<EncodedImage> images;
     StreamTime pts{};
     Duration encode_time{};
+    float attention = 0;  // of the questions since the last picture came
   };
 
   SegmentAnswerer() = default;
   void remember(Seen seen);
+  void learn_attention(std::span<const float> attention);
 
   SegmentAnswererOptions options_;
   std::unique_ptr<TokenStage> stage_;            // of whole pictures; null for tiles

@@ -65,6 +65,23 @@ Status check_width(std::span<const Stretch> prompt, const ModelPair &pair) {
   return {};
 }
 
+// Of each image: the attention to its pictures. shares: of each stretch of the prompt; empty when unknown.
+std::vector<float> attention_to(std::span<const EncodedImage> images, std::span<const Stretch> prompt,
+                                std::span<const float> shares) {
+  std::vector<float> sums;
+  if (shares.size() < prompt.size()) return sums;
+  std::size_t at = 0;
+  for (const auto &image : images) {
+    sums.push_back(0);
+    for (const auto &piece : image.pieces) {
+      if (!piece.tokens || piece.tokens->count() == 0) continue;
+      while (!std::holds_alternative<SharedTokens>(prompt[at])) ++at;
+      sums.back() += shares[at++];
+    }
+  }
+  return sums;
+}
+
 }  // namespace
 
 struct Session::Impl {
@@ -90,7 +107,8 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair
   const int trained = llama_model_n_ctx_train(pair->impl().text.get());
   const int wanted = std::max(options.max_context, 1);
   const int limit = trained > 0 ? std::min(wanted, trained) : wanted;
-  auto seat = Scheduler::join(pair, options.kv_type, limit, std::max(options.guesses, 0));
+  const KvSetup setup{options.kv_type, options.kv_policy == KvPolicy::saliency};
+  auto seat = Scheduler::join(pair, setup, limit, std::max(options.guesses, 0));
   if (!seat.ok()) return seat.status();
   auto calibration = Calibration::of(pair->impl().text.get());
   auto impl = std::unique_ptr<Impl>(new Impl{std::move(pair),
@@ -133,6 +151,7 @@ Result<Answer> Session::ask(const std::string &question, std::span<const Encoded
   const auto report = impl_->seat->run(request.value(), options.listener);
   if (!report.status.ok()) return report.status;
   if (impl_->options.guesses > 0) impl_->remember(question, generation.tokens());
+  answer.attention = attention_to(images, request.value().prompt, report.attention);
   answer.text = without_surrounding_space(generation.text());
   answer.token_log_probabilities = generation.log_probabilities();
   answer.truncated = generation.truncated();
@@ -159,7 +178,7 @@ Result<Request> Session::Impl::request_for(const std::string &question,
     return Status{StatusKind::exhausted, "the prompt does not fit: " + std::to_string(tokens) +
                                              " tokens, and max-context is " + std::to_string(limit)};
   request.reserve = std::min(limit, tokens + options.max_tokens);
-  request.sliding = options.kv_policy == KvPolicy::slide;
+  request.sliding = options.kv_policy != KvPolicy::reread;
   request.priority = options.priority;
   return request;
 }

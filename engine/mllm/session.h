@@ -28,6 +28,10 @@ enum class PromptPosition {
 enum class KvPolicy {
   reread,  // all are read again, as if the one that left had never been there
   slide,   // they stay as they are, and only what is new is read
+  // As slide; and Answer::attention says what the question looked at, so that the picture that it looked at
+  // least may leave in the place of the oldest (after Inf-MLLM, arXiv 2409.09086). Costs the faster attention
+  // kernels, and wants kv_type f16.
+  saliency,
 };
 
 // Called for every piece of text as it is generated; pieces are not cut at UTF-8 boundaries.

@@ -86,6 +86,10 @@ _ALL = (
     _pipeline("saccade-window-4",
               "Saccade with the last four pictures in each question, so that it can be asked what happened",
               ADAPTIVE % RATE + GATE + COMPRESS + "! " + ANSWER + "window=4 " + END, window=4),
+    _pipeline("window-4-slide", "the same, and pictures stay in the cache as they were read (kv-policy=slide)",
+              ADAPTIVE % RATE + GATE + COMPRESS + "! " + ANSWER + "window=4 kv-policy=slide " + END, window=4),
+    _pipeline("window-4-saliency", "the same, and the picture leaves that was attended to least (kv-policy=saliency)",
+              ADAPTIVE % RATE + GATE + COMPRESS + "! " + ANSWER + "window=4 kv-policy=saliency " + END, window=4),
     _pipeline("edge-only", "sampler and model, no gate: a picture that differs is looked at",
               ADAPTIVE % RATE + ANSWER + "answer-on=frame " + END),
     _pipeline("random-50", "every picture, and half of its tokens drawn at random: a control",
@@ -118,8 +122,10 @@ _ALL = (
 )
 
 CONFIGURATIONS = {configuration.name: configuration for configuration in _ALL}
+# What the suite "policies" is about.
+POLICIES = ("saccade", "saccade-window-4", "window-4-slide", "window-4-saliency")
 # What watches streams; the others are about the models alone.
-STREAMING = tuple(name for name in CONFIGURATIONS if "-model" not in name)
+STREAMING = tuple(name for name in CONFIGURATIONS if "-model" not in name and not name.startswith("window-"))
 
 
 def find(names):

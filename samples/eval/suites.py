@@ -4,7 +4,7 @@ All clips are of seeds that no model was trained or tuned on (the test split of 
 
 from dataclasses import dataclass
 
-from configurations import STREAMING
+from configurations import POLICIES, STREAMING
 from errors import USAGE, EvalError
 
 TEST_SEED = 2_000_900_100   # of the test split, away from the seeds that the tests of the scenes use
@@ -77,7 +77,10 @@ _ALL = (
                  ClipSpec("disturbed", TEST_SEED + 2, 20), ClipSpec("handheld", TEST_SEED + 3, 20)),
           live=(ClipSpec("street", TEST_SEED, 20),),
           kinds=EVERYDAY + MORE_GLANCES + LOOKING + WATCHING + DESCRIBING,
-          configurations=STREAMING, repetitions=3, judged="gate", also=("models", "models-watch")),
+          configurations=STREAMING, repetitions=3, judged="gate", also=("models", "models-watch", "policies")),
+    Suite("policies", "what becomes of the pictures of a window when another one comes: does an answer gain by it?",
+          exact=(ClipSpec("street", TEST_SEED, 20), ClipSpec("disturbed", TEST_SEED + 2, 20), ClipSpec("handheld", TEST_SEED + 3, 20)),
+          kinds=EVERYDAY + WATCHING, configurations=POLICIES),
     Suite("models", "what the two pairs know, scene by scene, through localmllm",
           exact=(ClipSpec("stills1", STILLS_SEED, 100),), kinds=EVERYDAY + MORE_GLANCES + LOOKING + DESCRIBING,
           configurations=("edge-model", "cloud-model"), judged="models"),

@@ -23,6 +23,7 @@ constexpr Way kWays[] = {
     {"everything", KvPolicy::reread, PromptPosition::after, true},
     {"reread", KvPolicy::reread, PromptPosition::after, false},
     {"slide", KvPolicy::slide, PromptPosition::after, false},
+    {"saliency", KvPolicy::saliency, PromptPosition::after, false},
     {"reread, before", KvPolicy::reread, PromptPosition::before, false},
     {"slide, before", KvPolicy::slide, PromptPosition::before, false},
 };
@@ -32,7 +33,7 @@ constexpr int kMoreOfSliding = 4;
 
 SessionOptions options_of(const Way &way) {
   SessionOptions options;
-  options.max_tokens = 1;  // chosen from what the prompt's last token gives
+  options.max_tokens = 8;
   options.kv_policy = way.policy;
   options.prompt_position = way.position;
   return options;
@@ -44,9 +45,9 @@ std::string stretch_of(const Sight &sight, const Way &way, const std::string &qu
   const auto session = session_of(sight, options_of(way));
   Window window(sight, size);
   ask(*session, question, window.pictures());
-  std::vector<double> clock, processor, read;
+  std::vector<double> clock, processor, read, word;
   double prompt = 0;
-  const int count = way.policy == KvPolicy::slide ? kMoreOfSliding * answers : answers;
+  const int count = way.policy != KvPolicy::reread ? kMoreOfSliding * answers : answers;
   for (int i = 0; i < count; ++i) {
     window.move_on();
     if (way.everything) window.renew();
@@ -54,6 +55,9 @@ std::string stretch_of(const Sight &sight, const Way &way, const std::string &qu
     processor.push_back(Spent([&] { answer = ask(*session, question, window.pictures()); }).processor_ms);
     clock.push_back(to_milliseconds(answer.timings.prefill));
     read.push_back(answer.prompt_tokens_read);
+    // The last word's evaluation says that it is the last, unless there may be no more.
+    const auto words = answer.token_log_probabilities.size() - (answer.truncated ? 1 : 0);
+    if (words > 0) word.push_back(to_milliseconds(answer.timings.decode) / static_cast<double>(words));
     prompt = answer.prompt_tokens;
   }
   return object_of({{"window", json(size)},
@@ -61,6 +65,7 @@ std::string stretch_of(const Sight &sight, const Way &way, const std::string &qu
                     {"clock_ms", json(clock)},
                     {"processor_ms", json(processor)},
                     {"read", json(read)},
+                    {"word_ms", json(word)},
                     {"prompt", json(prompt)}});
 }
 

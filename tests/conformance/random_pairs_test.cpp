@@ -252,15 +252,23 @@ TEST_P(RandomPairs, AWindowThatSlidesForLongAnswers) {
   SessionOptions options;
   options.max_context = 300;
   options.max_tokens = 4;
-  options.kv_policy = KvPolicy::slide;
-  const auto sliding = session(options);
-  std::vector<EncodedImage> window;
-  for (int i = 0; i < 60; ++i) {
-    window.push_back(overview(i % 7));
-    if (window.size() > 3) window.erase(window.begin());
-    const auto said = ask(*sliding, kQuestion, window);
-    ASSERT_EQ(said.log_probabilities.size(), 4U) << i;
-    for (const float value : said.log_probabilities) ASSERT_TRUE(std::isfinite(value)) << i;
+  for (const auto policy : {KvPolicy::slide, KvPolicy::saliency}) {
+    options.kv_policy = policy;
+    const auto sliding = session(options);
+    std::vector<EncodedImage> window;
+    for (int i = 0; i < 60; ++i) {
+      window.push_back(overview(i % 7));
+      if (window.size() > 3) window.erase(window.begin());
+      const auto answer = sliding->ask(kQuestion, window, {});
+      ASSERT_TRUE(answer.ok()) << answer.status().message();
+      const auto &said = answer.value().token_log_probabilities;
+      ASSERT_EQ(said.size(), 4U) << i;
+      for (const float value : said) ASSERT_TRUE(std::isfinite(value)) << i;
+      float attended = 0;
+      for (const float share : answer.value().attention) attended += share;
+      ASSERT_TRUE(attended >= 0 && attended < 1) << i << ": " << attended;
+      ASSERT_TRUE(policy == KvPolicy::saliency || answer.value().attention.empty());
+    }
   }
 }
 

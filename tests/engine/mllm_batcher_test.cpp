@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <map>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,8 @@ class BatcherTest : public ShippedPair {
     Job job;
   };
 
-  std::unique_ptr<KvPool> pool(int lanes) const {
-    auto pool = KvPool::create(pair_, KvType::f16, {lanes, kCells});
+  std::unique_ptr<KvPool> pool(int lanes, const KvSetup &setup = {}) const {
+    auto pool = KvPool::create(pair_, setup, {lanes, kCells});
     EXPECT_TRUE(pool.ok()) << pool.status().message();
     return std::move(pool).value();
   }
@@ -129,6 +130,39 @@ TEST_F(BatcherTest, AThousandSlidesStayWithinTheCache) {
     ASSERT_LE(pool->position(0) + 8, most) << "slide " << slide;
     ASSERT_EQ(pool->cells(0), cells_of_all(prompt)) << "slide " << slide;
   }
+}
+
+// If this fails, the attention to one picture is taken for that to another, and the wrong one leaves.
+TEST_F(BatcherTest, AttentionIsToldOfWhatALaneHoldsAndOfNothingElse) {
+  const auto pool = this->pool(2, {KvType::f16, /*attention=*/true});
+  // Two lanes whose cells lie among each other's, and one of them slides; then each by itself.
+  const auto read = [&](int lane, const std::vector<Stretch> &prompt) {
+    for (auto i = pool->keep(lane, prompt, /*sliding=*/true, 0).stretches; i < prompt.size(); ++i) {
+      const auto count = static_cast<std::size_t>(cells_of(prompt[i]));
+      const Slice slice{lane, &prompt[i], 0, count, i + 1 == prompt.size() ? 1U : 0U};
+      EXPECT_TRUE(pool->read({&slice, 1}, {}).ok());
+      pool->hold(lane, prompt[i]);
+    }
+    return pool->attention(lane);
+  };
+  const auto seen = [](const SharedTokens &tokens) { return std::make_shared<TokenSet>(*tokens); };
+  const Stretch opening = words(12, 1);
+  const Stretch question = words(10, 2);
+  const Stretch first = seen(day_);
+  const std::vector<Stretch> mine{opening, first, question};
+  const std::vector<Stretch> theirs{opening, seen(night_), question};
+  read(0, mine);
+  const auto among = read(1, theirs);
+  const std::vector<Stretch> slid{opening, seen(night_), seen(day_), question};
+  for (const auto &shares : {among, read(0, {opening, first, slid[1], question}), read(0, slid)})
+    EXPECT_NEAR(std::accumulate(shares.begin(), shares.end(), 0.0F), 1, 1e-3F);
+  pool->clear(0);
+  pool->clear(1);
+  const auto alone = read(1, theirs);
+  ASSERT_EQ(alone.size(), 3U);
+  for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_NEAR(among[i], alone[i], 1e-3F) << i;
+  EXPECT_GT(alone[1], 0.01F);
+  EXPECT_FALSE(KvPool::create(pair_, {KvType::q8_0, true}, {1, kCells}).ok());
 }
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "mllm/segment_answerer.h"
 #include "shipped_pair.h"
@@ -122,6 +124,40 @@ TEST(SegmentAnswererTest, TheWindowKeepsTheNewest) {
   EXPECT_EQ(answer.value().about.start, std::chrono::seconds(1));
   EXPECT_EQ(answer.value().about.end, std::chrono::seconds(2));
   EXPECT_EQ(answer.value().visual_tokens_seen, 2 * answerer.grid().count());
+}
+
+// If this fails, the picture that questions look at leaves the window, or the newest one, or always the oldest.
+TEST_F(SessionTest, ThePictureThatWasAttendedToLeastLeaves) {
+  SegmentAnswererOptions options;
+  options.window = 3;
+  options.session.kv_policy = KvPolicy::saliency;
+  auto created = SegmentAnswerer::create(shipped_model(), options);
+  ASSERT_TRUE(created.ok()) << created.status().message();
+  auto &answerer = *created.value();
+  std::vector<int> window;  // by the second of the picture
+  bool not_the_oldest = false;
+  for (int i = 0; i < 12; ++i) {
+    auto tokens = std::make_shared<TokenSet>(i % 3 ? *day_ : *night_);
+    tokens->pts = std::chrono::seconds(i);
+    if (i % 3 == 1) {  // little to look at
+      tokens->positions.resize(2);
+      tokens->weights.resize(2);
+      tokens->values.resize(2 * static_cast<std::size_t>(tokens->dimension));
+    }
+    answerer.see(std::move(tokens));
+    window.push_back(i);
+    const auto answer = answerer.answer(kQuestion, {});
+    ASSERT_TRUE(answer.ok()) << answer.status().message();
+    EXPECT_EQ(answer.value().about.start, std::chrono::seconds(window.front()));
+    EXPECT_EQ(answer.value().about.end, std::chrono::seconds(i));
+    const auto &attention = answer.value().attention;
+    ASSERT_EQ(attention.size(), window.size());
+    if (window.size() < 3) continue;
+    const auto least = std::ranges::min_element(attention) - attention.begin();
+    not_the_oldest |= least != 0;
+    window.erase(window.begin() + least);
+  }
+  EXPECT_TRUE(not_the_oldest);
 }
 
 // If this fails, what did not change is encoded again, or a change of it is not seen.

@@ -21,7 +21,8 @@ PREFILL = """### What an answer reads
 
 A new picture for each answer, and the last ones of the window with it. *everything* was shown them as if they were new, as a
 server without a cache would; the others are sessions with `kv-policy` and `prompt-position` as named. *Fewer* is the prompt's
-tokens over those that were read; *ms* is the time until the first word, and *less* everything's time over it.
+tokens over those that were read; *ms* is the time until the first word, *a word* that of each other one, and *less*
+everything's time over the time until the first word; *processor* is that of whole answers, of 8 words at most.
 """
 SERVER = """### Beside llama-server
 
@@ -108,9 +109,9 @@ def _prefill(found):
                 less = {key: [statistics.mean(a[key]) / statistics.mean(b[key]) for a, b in zip(of["everything"], of[way])]
                         for key in ("clock_ms", "processor_ms")}
                 rows.append(["`%s`" % pair, "%d" % window, way, "%.0f of %d" % (statistics.mean(read), of[way][0]["prompt"]), "%.1f" % fewer,
-                             _middle([ms for s in of[way] for ms in s["clock_ms"]]), _range(less["clock_ms"]), _range(less["processor_ms"]),
+                             _middle([ms for s in of[way] for ms in s["clock_ms"]]), _middle([ms for s in of[way] for ms in s["word_ms"]], 2), _range(less["clock_ms"]), _range(less["processor_ms"]),
                              "%d in %d" % (len(read), len(of[way]))])
-    return tables.markdown(["pair", "window", "session", "tokens read", "fewer", "ms", "less", "less, processor", "answers, rounds"], rows)
+    return tables.markdown(["pair", "window", "session", "tokens read", "fewer", "ms", "a word, ms", "less", "less, processor", "answers, rounds"], rows)
 
 
 def _server(found):
