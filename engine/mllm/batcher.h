@@ -17,14 +17,17 @@
 
 namespace saccade {
 
+class Draft;
+
 // A prompt, and the answer that is to grow behind it.
 struct Request {
   std::vector<Stretch> prompt;  // not empty
   Generation *generation = nullptr;
-  int reserve = 0;       // tokens of prompt and answer together, never above the seat's max_cells
-  bool sliding = false;  // see KvPool::keep
-  int priority = 0;      // higher ones are begun and read first; answers that are begun grow side by side
-  std::stop_token stop;  // honoured within one slice or one token
+  Draft *draft = nullptr;  // guesses where the generation expects nothing; null = nobody does
+  int reserve = 0;         // tokens of prompt and answer together, never above the seat's max_cells
+  bool sliding = false;    // see KvPool::keep
+  int priority = 0;        // higher ones are begun and read first; answers that are begun grow side by side
+  std::stop_token stop;    // honoured within one slice or one token
 };
 
 struct RequestReport {
@@ -115,6 +118,7 @@ class Batcher {
   void failed(std::span<Job *const> jobs, const Status &status);
   void advance(Job &job, const Slice &slice, std::size_t first_output);
   void grow(Job &job, std::size_t first_output, std::size_t outputs);
+  TextTokens guess_for(const Job &job);
   void finish(Job &job, Status status);
 
   Seat &seat_of(const Job &job);

@@ -55,8 +55,7 @@ std::span<const std::int32_t> Generation::expected(std::size_t most) const {
     const bool from_start =
         tokens_.size() < guess.size() && std::ranges::equal(std::span(guess).first(tokens_.size()), tokens_);
     const auto at = from_start ? tokens_.size() : behind;
-    const auto room = static_cast<std::size_t>(options_.max_tokens) - tokens_.size() - 1;
-    return std::span(guess).subspan(at).first(std::min({most, guess.size() - at, room}));
+    return std::span(guess).subspan(at).first(std::min({most, guess.size() - at, room()}));
   }
   return {};
 }

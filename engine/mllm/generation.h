@@ -39,6 +39,8 @@ class Generation {
   // A guess changes no answer, but for near ties; it is checked against the model in one evaluation
   // (arXiv 2211.17192, with a copy as the draft as in prompt lookup decoding).
   std::span<const std::int32_t> expected(std::size_t most) const;
+  // How many tokens a guess may have at most: the answer's last one needs no checking of what follows it.
+  std::size_t room() const { return static_cast<std::size_t>(options_.max_tokens) - tokens_.size() - 1; }
 
   // Text that was not taken yet; pieces are not cut at UTF-8 boundaries.
   std::string take_fresh() { return std::exchange(fresh_, {}); }

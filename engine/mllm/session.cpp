@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "mllm/confidence.h"
+#include "mllm/draft.h"
 #include "mllm/generation.h"
 #include "mllm/prompt.h"
 #include "mllm/scheduler.h"
@@ -89,7 +90,8 @@ struct Session::Impl {
   SessionOptions options;
   PromptMaker prompts;
   Calibration calibration;
-  int limit;  // tokens of a prompt and its answer
+  int limit;                     // tokens of a prompt and its answer
+  std::unique_ptr<Draft> draft;  // null = none
   std::unique_ptr<Scheduler::Seat> seat;
   std::map<std::string, TextTokens> last_answers;  // by question
 
@@ -107,6 +109,13 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair
   const int trained = llama_model_n_ctx_train(pair->impl().text.get());
   const int wanted = std::max(options.max_context, 1);
   const int limit = trained > 0 ? std::min(wanted, trained) : wanted;
+  std::unique_ptr<Draft> draft;
+  if (!options.draft_model.empty() && options.guesses > 0) {
+    auto made = Draft::create(options.draft_model, *pair,
+                              {.max_context = limit, .least_probability = options.draft_certainty});
+    if (!made.ok()) return made.status();
+    draft = std::move(made).value();
+  }
   const KvSetup setup{options.kv_type, options.kv_policy == KvPolicy::saliency};
   auto seat = Scheduler::join(pair, setup, limit, std::max(options.guesses, 0));
   if (!seat.ok()) return seat.status();
@@ -116,6 +125,7 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair
                                              std::move(prompts).value(),
                                              std::move(calibration),
                                              limit,
+                                             std::move(draft),
                                              std::move(seat).value(),
                                              {}});
   return std::unique_ptr<Session>(new Session(std::move(impl)));
@@ -146,6 +156,7 @@ Result<Answer> Session::ask(const std::string &question, std::span<const Encoded
     generating.guess = last->second;
   Generation generation(*impl_->pair, std::move(generating));
   request.value().generation = &generation;
+  request.value().draft = impl_->draft.get();
   request.value().stop = std::move(stop);
 
   const auto report = impl_->seat->run(request.value(), options.listener);

@@ -48,7 +48,11 @@ struct SessionOptions {
   // Tokens of the last answer to the same question that are taken for a guess at the next and checked in one
   // evaluation, 0 = none. It changes no answer, but for near ties.
   int guesses = 0;
-  int priority = 0;  // sessions with a higher one are begun and read first
+  // Path of a small text model with the same vocabulary, which guesses where no last answer does, as many
+  // tokens as `guesses` says; empty = none.
+  std::string draft_model;
+  float draft_certainty = 0.5F;  // what it gives less than this is not guessed, see DraftOptions
+  int priority = 0;              // sessions with a higher one are begun and read first
 };
 
 // What one question wants, besides what its session wants for all.
@@ -64,7 +68,7 @@ struct AskOptions {
 // prompt starts alike.
 class Session {
  public:
-  // Errors: exhausted (memory), unsupported (kv_type, chat_template).
+  // Errors: exhausted (memory), unsupported (kv_type, chat_template), as of Draft::create.
   static Result<std::unique_ptr<Session>> create(std::shared_ptr<ModelPair> pair,
                                                  const SessionOptions &options);
   ~Session();

@@ -1,17 +1,14 @@
 #include "vision/model_pair.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <map>
 #include <string>
-#include <thread>
 
 #include "vision/gguf_check.h"
 #include "vision/llama_handles.h"
 #include "vision/llama_log.h"
+#include "vision/text_model.h"
 
 namespace saccade {
 namespace {
@@ -22,28 +19,6 @@ bool go_on_encoding(ggml_tensor *node, bool ask, void *user) {
   auto *impl = static_cast<ModelPair::Impl *>(user);
   if (ask) return std::strncmp(node->name, "layer_out", 9) == 0;
   return !impl->turn.stopping();
-}
-
-int usable_cores() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-// With the project's own 5-million-parameter pair on 2 cores beside one busy process, a second thread made an
-// encode thirty times slower (124 ms with one thread, 3.8 to 4.3 s with two).
-constexpr std::uint64_t kSharedStepsPay = 50'000'000;  // parameters of the text model
-
-int threads_for(const llama_model *model, int wanted) {
-  if (wanted > 0) return wanted;
-  return llama_model_n_params(model) < kSharedStepsPay ? 1 : usable_cores();
-}
-
-std::string canonical(const std::string &path) {
-  std::error_code error;
-  const auto resolved = std::filesystem::weakly_canonical(path, error);
-  return error ? path : resolved.string();
 }
 
 }  // namespace
@@ -65,7 +40,8 @@ Result<std::shared_ptr<ModelPair>> ModelPair::open(const ModelFiles &files) {
   if (auto status = check_text_model(files.text); !status.ok()) return status;
   if (auto status = check_projector(files.mmproj); !status.ok()) return status;
 
-  const ModelFiles resolved{canonical(files.text), canonical(files.mmproj), std::max(files.threads, 0)};
+  const ModelFiles resolved{canonical_path(files.text), canonical_path(files.mmproj),
+                            std::max(files.threads, 0)};
   const auto key = resolved.text + '\n' + resolved.mmproj + '\n' + std::to_string(resolved.threads);
   const std::lock_guard lock(mutex);
   if (auto pair = loaded[key].lock()) return pair;
@@ -75,20 +51,11 @@ Result<std::shared_ptr<ModelPair>> ModelPair::open(const ModelFiles &files) {
 }
 
 Result<std::shared_ptr<ModelPair>> ModelPair::load(const ModelFiles &files) {
-  start_llama_once();
   auto impl = std::make_unique<Impl>();
   impl->files = files;
-
-  forget_complaints();
-  auto model_parameters = llama_model_default_params();
-  impl->text.reset(llama_model_load_from_file(files.text.c_str(), model_parameters));
-  if (!impl->text)
-    return Status{StatusKind::corrupt, "cannot load model \"" + files.text + "\": " + last_complaint() +
-                                           ". Download it again or check its sha256."};
-  if (!llama_model_has_decoder(impl->text.get()) || llama_model_is_diffusion(impl->text.get()))
-    return Status{StatusKind::unsupported,
-                  "cannot use \"" + files.text + "\": it does not generate text from left to right"};
-
+  auto text = load_text_model(files.text);
+  if (!text.ok()) return text.status();
+  impl->text = std::move(text).value();
   impl->threads = threads_for(impl->text.get(), files.threads);
 
   forget_complaints();

@@ -169,6 +169,11 @@ void add_session(PropertyTable &t) {
        "Tokens of the last answer to a question that are taken for a guess at the next and checked at "
        "once; 0 = none"},
       0, 64, [](Settings & s) -> auto & { return s.answerer.session.guesses; });
+  t.text(
+      {"draft-model", "Draft model",
+       "Path of a small text model's GGUF file, with the model's vocabulary, that guesses where no last "
+       "answer does; empty = none"},
+      [](Settings & s) -> auto & { return s.answerer.session.draft_model; });
   t.count(
       {"priority", "Priority", "Of this stream, when several share one model: higher ones are read first"},
       -100, 100, [](Settings & s) -> auto & { return s.answerer.session.priority; });

@@ -10,6 +10,7 @@ from errors import RunFailed, EvalError
 
 PROJECT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 ROLES = ("edge", "cloud")
+DRAFT = "draft.gguf"   # the file in a folder of one's own that guesses for the pair there
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class Pair:
 
 
 def own_pair(folder):
-    """The pair in a user's folder: one GGUF with mmproj in its name, and one other."""
+    """The pair in a user's folder: one GGUF with mmproj in its name, and one other. A draft may lie beside them."""
     if not os.path.isdir(folder):
         raise EvalError("SACCADE_TEST_MODEL names %s, which is no folder" % folder)
-    files = sorted(name for name in os.listdir(folder) if name.endswith(".gguf"))
+    files = sorted(name for name in os.listdir(folder) if name.endswith(".gguf") and name != DRAFT)
     encoders = [name for name in files if "mmproj" in name.lower()]
     texts = [name for name in files if name not in encoders]
     if len(encoders) != 1 or len(texts) != 1:

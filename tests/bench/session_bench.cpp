@@ -5,7 +5,7 @@
 //   build/release/tests/bench/session_bench paced PAIR CLIP QUESTION WINDOW PICTURES   (a line in, a line
 //   out) build/release/tests/bench/session_bench agreement PAIR CLIP WINDOW EVICTIONS EVERY QUESTION...
 //   build/release/tests/bench/session_bench variants PAIR CLIP WINDOW PICTURES QUESTION...
-//   build/release/tests/bench/session_bench guesses PAIR CLIP QUESTION TOKENS ROUNDS
+//   build/release/tests/bench/session_bench guesses PAIR CLIP QUESTION TOKENS ROUNDS [DRAFT.gguf]
 //   build/release/tests/bench/session_bench endurance PAIR CLIP WINDOW ANSWERS EVERY QUESTION...
 //   build/release/tests/bench/session_bench joining PAIR CLIP QUESTION TIMES
 //   build/release/tests/bench/session_bench stop PAIR CLIP QUESTION TIMES OTHERS...
@@ -170,11 +170,10 @@ Answer ask(Session &session, const std::string &question, const std::vector<Enco
 int main(int count, char **arguments) {
   using namespace saccade::session_bench;
   const std::map<std::string, void (*)(Words &)> stories{
-      {"prefill", tell_prefill},   {"paced", tell_paced},     {"agreement", tell_agreement},
-      {"variants", tell_variants}, {"guesses", tell_guesses}, {"endurance", tell_endurance},
-      {"joining", tell_joining},   {"stop", tell_stop},       {"cameras", tell_cameras},
-      {"element", tell_element},
-      {"camera", work_as_camera},
+      {"prefill", tell_prefill},   {"paced", tell_paced},      {"agreement", tell_agreement},
+      {"variants", tell_variants}, {"guesses", tell_guesses},  {"endurance", tell_endurance},
+      {"joining", tell_joining},   {"stop", tell_stop},        {"cameras", tell_cameras},
+      {"element", tell_element},   {"camera", work_as_camera},
   };
   Words words(count, arguments);
   const auto story = stories.find(words.text());

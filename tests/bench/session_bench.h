@@ -40,6 +40,7 @@ class Words {
   int number();
   ModelFiles files();  // two words; for one thread
   std::vector<std::string> rest();
+  bool more() const { return next_ < words_.size(); }
 
  private:
   std::vector<std::string> words_;

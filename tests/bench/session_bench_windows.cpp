@@ -240,45 +240,61 @@ void tell_variants(Words &words) {
   std::puts(object_of(members).c_str());
 }
 
-// The same answer again, and other ones, with more or fewer of their tokens guessed.
+namespace {
+
+struct Guessing {
+  int most = 0;
+  bool drafted = false;
+  auto operator<=>(const Guessing &) const = default;
+};
+
+}  // namespace
+
+// The same answer again, and other ones, with more or fewer of their tokens guessed, and where a draft is
+// named with and without its help.
 void tell_guesses(Words &words) {
   const auto files = words.files();
   const Sight sight(files, words.text(), kSomePictures);
   const auto question = words.text();
   const int tokens = words.number();
   const int rounds = words.number();
-  std::map<int, std::unique_ptr<Session>> sessions;
-  for (const int guesses : {0, 4, 8, 16}) {
+  const auto draft = words.more() ? words.text() : std::string();
+  std::map<Guessing, std::unique_ptr<Session>> sessions;
+  for (const Guessing guessing :
+       {Guessing{0}, Guessing{4}, Guessing{8}, Guessing{16}, Guessing{4, true}, Guessing{8, true}}) {
+    if (guessing.drafted && draft.empty()) continue;
     SessionOptions options;
-    options.guesses = guesses;
+    options.guesses = guessing.most;
     options.max_tokens = tokens;
-    sessions[guesses] = session_of(sight, options);
+    if (guessing.drafted) options.draft_model = draft;
+    sessions[guessing] = session_of(sight, options);
   }
   AskOptions only_read;
   only_read.max_tokens = 1;
   std::vector<std::string> asked;
-  std::map<int, std::string> before;
+  std::map<Guessing, std::string> before;
   std::string without;  // what the session that guesses nothing, the first, said
   for (int i = 0; i < 2 * rounds + 1; ++i) {
     const auto picture = static_cast<std::size_t>(i + 1) / 2;  // each one twice
-    for (const auto &[guesses, session] : sessions) {
+    for (const auto &[guessing, session] : sessions) {
       const std::vector shown{sight.picture(picture)};
       need(session->ask("?", shown, {}, only_read));  // so that what is measured begins with the question
       Answer answer;
       const Spent asking([&] { answer = ask(*session, question, shown); });
-      if (guesses == 0) without = answer.text;
+      if (guessing.most == 0) without = answer.text;
       if (i > 0)
         asked.push_back(
-            object_of({{"guesses", json(guesses)},
+            object_of({{"guesses", json(guessing.most)},
+                       {"draft", json(guessing.drafted)},
                        {"round", json(i)},
-                       {"same", json(answer.text == before[guesses])},
+                       {"same", json(answer.text == before[guessing])},
                        {"as_without", json(answer.text == without)},
                        {"clock_ms", json(to_milliseconds(answer.timings.decode))},
                        {"processor_ms", json(asking.processor_ms)},
                        {"tokens", json(static_cast<double>(answer.token_log_probabilities.size()))},
                        {"guessed", json(answer.tokens_guessed)},
                        {"right", json(answer.tokens_guessed_right)}}));
-      before[guesses] = answer.text;
+      before[guessing] = answer.text;
     }
   }
   std::puts(list_of(asked).c_str());

@@ -219,6 +219,51 @@ TEST_P(RandomPairs, GuessesChangeNoAnswer) {
   }
 }
 
+// If this fails, a family's text model cannot be a draft, or has its way with an answer. What it says without
+// the picture is wrong for the most part.
+TEST_P(RandomPairs, ADraftChangesNoAnswer) {
+  SessionOptions options;
+  options.max_tokens = 3 * kMaxTokens;
+  options.guesses = 5;
+  const std::vector<EncodedImage> one{overview(1)};
+  const std::vector<EncodedImage> two{overview(2)};
+  // One session after the other: side by side in one cache, sums differ whether or not somebody guesses.
+  const auto answers = [&](Session &session) {
+    std::vector<Said> said;
+    for (const auto *images : {&one, &two})
+      for (const char *question : {kQuestion, kOther}) said.push_back(ask(session, question, *images));
+    return said;
+  };
+  const auto expected = answers(*session(options));
+  options.draft_model = files_.text;
+  options.draft_certainty = 0;  // these models are sure of nothing
+  auto drafted = Session::create(pair_, options);
+  if (std::string(GetParam()).starts_with("lfm2")) {
+    EXPECT_EQ(drafted.status().kind(), StatusKind::unsupported) << "it is hybrid";
+    return;
+  }
+  ASSERT_TRUE(drafted.ok()) << drafted.status().message();
+  const auto found = answers(*drafted.value());
+  for (std::size_t i = 0; i < expected.size(); ++i) expect_same(found[i], expected[i]);
+  const auto answer = drafted.value()->ask("And the bicycle?", one, {});
+  ASSERT_TRUE(answer.ok()) << answer.status().message();
+  EXPECT_GT(answer.value().tokens_guessed, answer.value().tokens_guessed_right);
+}
+
+// If this fails, a draft's tokens are taken for other words.
+TEST_P(RandomPairs, ADraftOfAnotherVocabularyIsRefusedByName) {
+  const bool gemma = std::string(GetParam()).starts_with("gemma");
+  auto options = RandomPairs::options();
+  options.guesses = 5;
+  options.draft_model = tiny_pair(gemma ? "qwen2-vl-2b" : "gemma-3-4b").text;
+  const auto refused = Session::create(pair_, options).status();
+  EXPECT_EQ(refused.kind(), StatusKind::unsupported);
+  EXPECT_NE(refused.message().find(options.draft_model), std::string::npos) << refused.message();
+  if (!std::string(GetParam()).starts_with("lfm2")) {
+    EXPECT_NE(refused.message().find("vocabulary"), std::string::npos) << refused.message();
+  }
+}
+
 // If this fails, sessions that are read and written for side by side are given each other's words.
 TEST_P(RandomPairs, SessionsSideBySideAnswerAsAlone) {
   constexpr int kSessions = 5;

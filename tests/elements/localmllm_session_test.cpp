@@ -74,6 +74,34 @@ TEST(LocalMllmSession, AnIntervalIsKeptWhetherOrNotSomethingChanged) {
   EXPECT_EQ(GST_BUFFER_PTS(answers[2].get()), 4 * kFrame);
 }
 
+// If this fails, a draft that is set is not asked, or nobody can tell.
+TEST(LocalMllmSession, ADraftGuessesAtTheFirstAnswer) {
+  const std::string question = "prompt=(string)\"describe the scene.\"";
+  Mind plain(question);
+  Mind drafted(question + ", draft-model=(string)\"" + text_model() + "\"");
+  for (auto *mind : {&plain, &drafted}) mind->push(picture(1));
+  const auto expected = plain.finish();
+  const auto found = drafted.finish();
+  ASSERT_EQ(expected.size(), 1U);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(text_of(found[0].get()), text_of(expected[0].get()));
+  EXPECT_EQ(plain.statistic("tokens-guessed"), 0U);
+  EXPECT_GT(drafted.statistic("tokens-guessed"), 0U);
+  int guessed = 0;
+  const auto *answer =
+      gst_custom_meta_get_structure(gst_buffer_get_custom_meta(found[0].get(), kAnswerMetaName));
+  EXPECT_TRUE(gst_structure_get_int(answer, "tokens-guessed", &guessed));
+  EXPECT_GT(guessed, 0);
+}
+
+// If this fails, whoever names a wrong draft learns of it from nothing getting faster.
+TEST(LocalMllmSession, ADraftThatCannotBeUsedIsAnErrorWithItsReason) {
+  const auto complaint = LateMind("draft-model", "/no/such/draft.gguf").complaint();
+  EXPECT_NE(complaint.find("draft-model"), std::string::npos) << complaint;
+  EXPECT_NE(complaint.find("/no/such/draft.gguf"), std::string::npos) << complaint;
+  EXPECT_NE(LateMind("draft-model", projector()).complaint().find("projector"), std::string::npos);
+}
+
 // --- the form of answers ---
 
 // If this fails, a program that reads the answers cannot parse them.

@@ -93,6 +93,15 @@ class Page(unittest.TestCase):
         self.assertEqual(row_of(text, "`edge`", "1", "kv-type q8_0")[3], "heads of 20 numbers")
         self.assertEqual(row_of(text, "`edge`", "1", "guesses 8")[3].split()[0], "75.0")
 
+    def test_what_a_draft_adds_has_rows_of_its_own(self):
+        """If this fails, a draft's figures are averaged with those of the last answer alone."""
+        asked = [{"guesses": guesses, "draft": draft, "round": 1, "same": 0, "as_without": 1, "clock_ms": ms, "processor_ms": ms, "tokens": 9,
+                  "guessed": guesses, "right": 3 * draft} for guesses, draft, ms in ((0, 0, 12), (8, 0, 10), (8, 1, 4))]
+        text = page.section([raw("guesses", asked)])
+        self.assertEqual(row_of(text, "`edge`", "another", "8")[6], "0 of 8")
+        cells = row_of(text, "`edge`", "another", "8, draft")
+        self.assertEqual((cells[3].split()[0], cells[4].split()[0], cells[6]), ("4.0", "3.00", "3 of 8"))
+
 
 if __name__ == "__main__":
     unittest.main()

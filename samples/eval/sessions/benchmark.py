@@ -122,7 +122,9 @@ def _stop(bench, counts):
 
 
 def _guesses(bench, counts):
-    return bench.tell("guesses", bench.questions["describe"], counts.guess_tokens, counts.guess_rounds)
+    draft = os.path.join(os.path.dirname(bench.pair.model), models.DRAFT)
+    drafts = [draft] if os.path.exists(draft) else []
+    return bench.tell("guesses", bench.questions["describe"], counts.guess_tokens, counts.guess_rounds, *drafts)
 
 
 def _joining(bench, counts):

@@ -66,7 +66,8 @@ GUESSES = """### Guesses
 Pictures in turns with `guesses` = 0, each shown twice: an answer that is the same as the last to this question, and one that
 is not. Medians by the clock, from the first word on; ratios of the same picture, with their quartiles. *Processor* is a
 ratio, too, and that of everything behind the picture. *As without* are answers in the words of `guesses` = 0: a pair of
-random weights is so unsure that it matters in how many rows a product is computed.
+random weights is so unsure that it matters in how many rows a product is computed. *Draft* rows are with `draft-model`, which
+guesses where the last answer does not.
 """
 JOINING = """### Coming and going
 
@@ -225,12 +226,12 @@ def _guesses(found):
     for pair, asked in found:
         plain = {entry["round"]: entry for entry in asked if entry["guesses"] == 0}
         for same in (1, 0):
-            for guesses in sorted({entry["guesses"] for entry in asked}):
-                of = [e for e in asked if e["guesses"] == guesses and e["same"] == same]
+            for guesses, draft in sorted({(e["guesses"], e.get("draft", 0)) for e in asked}):
+                of = [e for e in asked if (e["guesses"], e.get("draft", 0)) == (guesses, draft) and e["same"] == same]
                 ratios = {key: [plain[e["round"]][key] / e[key] for e in of if e[key] > 0] for key in ("clock_ms", "processor_ms")}
                 guessed = sum(e["guessed"] for e in of)
-                rows.append(["`%s`" % pair, "same" if same else "another", "%d" % guesses, _middle([e["clock_ms"] for e in of]),
-                             _quartiles(ratios["clock_ms"]), _quartiles(ratios["processor_ms"]),
+                rows.append(["`%s`" % pair, "same" if same else "another", "%d%s" % (guesses, ", draft" if draft else ""),
+                             _middle([e["clock_ms"] for e in of]), _quartiles(ratios["clock_ms"]), _quartiles(ratios["processor_ms"]),
                              "%.0f of %.0f" % (sum(e["right"] for e in of), guessed) if guessed else tables.DASH,
                              "%.0f" % statistics.mean(e["tokens"] for e in of) if of else tables.DASH,
                              "%.0f" % (100 * statistics.mean(e["as_without"] for e in of)) if of else tables.DASH, "%d" % len(of)])
