@@ -20,7 +20,7 @@ int largest_picture(std::span<const Stretch> prompt) {
 
 Batcher::Batcher(std::unique_ptr<KvPool> pool, Listener listener)
     : pool_(std::move(pool)), listener_(std::move(listener)) {
-  most_.lanes = static_cast<int>(llama_max_parallel_sequences());
+  most_.lanes = pool_->most_lanes();
   most_.cells = std::numeric_limits<int>::max();
 }
 

@@ -61,9 +61,10 @@ Result<std::unique_ptr<KvPool>> KvPool::create(std::shared_ptr<ModelPair> pair, 
                                                const KvPoolSize &size) {
   const auto *model = pair->impl().text.get();
   if (setup.type != KvType::f16 && setup.attention)
-    return Status{StatusKind::invalid_argument,
-                  "kv-policy=saliency reads attention, which is never written down for a quantised cache. Set "
-                  "kv-type=f16."};
+    return Status{
+        StatusKind::invalid_argument,
+        "kv-policy=saliency reads attention, which is never written down for a quantised cache. Set "
+        "kv-type=f16."};
   if (setup.type != KvType::f16)
     if (auto status = check_head_size(model, pair->files().text); !status.ok()) return status;
   std::unique_ptr<KvPool> pool(new KvPool());
@@ -73,6 +74,7 @@ Result<std::unique_ptr<KvPool>> KvPool::create(std::shared_ptr<ModelPair> pair, 
   pool->trained_ = trained > 0 ? trained : 1 << 20;
   pool->mrope_ = mtmd_decode_use_mrope(pair->impl().vision.get());
   pool->non_causal_ = mtmd_decode_use_non_causal(pair->impl().vision.get(), nullptr);
+  pool->guarded_ = llama_model_n_swa(model) > 0;
   pool->rewindable_ = !llama_model_is_recurrent(model) && !llama_model_is_hybrid(model);
   // Without a cache that can be cut there is nothing to choose by attention.
   if (setup.attention && pool->rewindable_) pool->watch_ = std::make_unique<AttentionWatch>();
@@ -93,10 +95,11 @@ Status KvPool::resize(const KvPoolSize &size) {
   auto parameters = llama_context_default_params();
   parameters.n_ctx = static_cast<std::uint32_t>(size.cells);
   parameters.n_batch = parameters.n_ubatch = static_cast<std::uint32_t>(batch);
-  parameters.n_seq_max = static_cast<std::uint32_t>(size.lanes);
+  const auto sequences = static_cast<std::uint32_t>(size.lanes * (guarded_ ? 2 : 1));
+  parameters.n_seq_max = sequences;
   parameters.kv_unified = true;
   // Room for logits of a whole batch is gigabytes with a large vocabulary.
-  parameters.n_outputs_max = static_cast<std::uint32_t>(size.lanes * size.outputs_per_lane);
+  parameters.n_outputs_max = sequences * static_cast<std::uint32_t>(size.outputs_per_lane);
   parameters.n_outputs_max_per_seq = static_cast<std::uint32_t>(size.outputs_per_lane);
   parameters.n_threads = parameters.n_threads_batch = pair_->threads();
   parameters.type_k = parameters.type_v = ggml_type_of(setup_.type);
@@ -156,7 +159,7 @@ std::size_t KvPool::keep_beginning(int lane, std::size_t held, const Stretch &ne
   const auto tokens = std::min(alike_at_start(before, next), most);
   if (tokens == 0) return 0;
   const auto position = begin + static_cast<llama_pos>(tokens);
-  if (!llama_memory_seq_rm(memory(), lane, position, -1)) return 0;
+  if (!cut(lane, position, -1)) return 0;
   own.held.resize(held);
   own.position = position;
   own.cells = static_cast<int>(tokens);
@@ -169,7 +172,7 @@ void KvPool::drop_behind(int lane, std::size_t held) {
   auto &own = lane_at(lane);
   const auto position = held ? own.held[held - 1].end : 0;
   if (held == own.held.size() && own.position == position) return;
-  if (!llama_memory_seq_rm(memory(), lane, position, -1)) return clear(lane);  // recurrent: all or nothing
+  if (!cut(lane, position, -1)) return clear(lane);  // recurrent: all or nothing
   own.held.resize(held);
   own.loose.clear();
   own.position = position;
@@ -192,7 +195,7 @@ void KvPool::share_opening(int lane, const Stretch &opening) {
   for (std::size_t other = 0; other < lanes_.size(); ++other) {
     const auto &theirs = lanes_[other].held;
     if (static_cast<int>(other) == lane || theirs.empty() || theirs.front().stretch != opening) continue;
-    llama_memory_seq_cp(memory(), static_cast<llama_seq_id>(other), lane, 0, theirs.front().end);
+    copy(static_cast<int>(other), lane, 0, theirs.front().end);
     auto &own = lane_at(lane);
     own.held = {theirs.front()};  // and its places
     own.position = theirs.front().end;
@@ -209,7 +212,7 @@ std::size_t KvPool::slide(int lane, std::span<const Stretch> prompt, std::size_t
   const auto next = std::find_if(held.begin() + static_cast<std::ptrdiff_t>(common), held.end(), is_next);
   if (next == held.end()) return common;
   const auto from = held[common - 1].end;
-  if (!llama_memory_seq_rm(memory(), lane, from, next->begin)) return common;
+  if (!cut(lane, from, next->begin)) return common;
   held.erase(held.begin() + static_cast<std::ptrdiff_t>(common), next);
   while (common + 1 < prompt.size() && common < held.size() && held[common].stretch == prompt[common])
     ++common;
@@ -226,6 +229,7 @@ bool KvPool::compact(int lane, int needed) {
   for (auto &one : own.held) {
     const auto shift = end - one.begin;
     if (shift != 0) llama_memory_seq_add(memory(), lane, one.begin, one.end, shift);
+    if (shift != 0 && guarded_) llama_memory_seq_add(memory(), guard_of(lane), one.begin, one.end, shift);
     one.begin += shift;
     one.end += shift;
     end = one.end;
@@ -235,8 +239,23 @@ bool KvPool::compact(int lane, int needed) {
   return true;
 }
 
+bool KvPool::cut(int lane, llama_pos from, llama_pos to) {
+  if (guarded_) llama_memory_seq_rm(memory(), guard_of(lane), from, to);
+  return llama_memory_seq_rm(memory(), lane, from, to);
+}
+
+void KvPool::copy(int from, int to, llama_pos begin, llama_pos end) {
+  if (from != to) llama_memory_seq_cp(memory(), from, to, begin, end);
+  if (guarded_) llama_memory_seq_cp(memory(), from, guard_of(to), begin, end);
+}
+
+int KvPool::most_lanes() const {
+  return static_cast<int>(llama_max_parallel_sequences()) / (guarded_ ? 2 : 1);
+}
+
 void KvPool::hold(int lane, const Stretch &stretch) {
   auto &own = lane_at(lane);
+  copy(lane, lane, own.position - positions_of(stretch), own.position);
   own.held.push_back({stretch, own.position - positions_of(stretch), own.position, std::move(own.loose)});
   own.loose.clear();
 }
@@ -246,11 +265,11 @@ void KvPool::rewind(int lane, int count) {
   auto &own = lane_at(lane);
   own.position -= count;
   own.cells -= count;
-  llama_memory_seq_rm(memory(), lane, own.position, -1);
+  cut(lane, own.position, -1);
 }
 
 void KvPool::clear(int lane) {
-  llama_memory_seq_rm(memory(), lane, -1, -1);
+  cut(lane, -1, -1);
   lane_at(lane) = {};
 }
 

@@ -52,6 +52,8 @@ class KvPool {
   // Forgets everything. After an error nothing can be read until it succeeds with some size.
   Status resize(const KvPoolSize &size);
 
+  // How many a pool of this model may have.
+  int most_lanes() const;
   // Tokens that may be read in one read(); every picture fits in for models that read them at a glance.
   std::size_t batch() const { return batch_; }
   // Tokens of prompts that should be read in one: for longer, a stop or somebody else's next word would wait.
@@ -103,13 +105,17 @@ class KvPool {
     std::vector<Held> held;
     llama_pos position = 0;  // of the next token
     int cells = 0;
-    // Where attention is watched: the places of the loose end's cells, and what attends to each of the cache's.
+    // Where attention is watched: the places of the loose end's cells, and what attends to each of the
+    // cache's.
     std::vector<int> loose{};
     std::vector<float> weights{};
   };
 
   KvPool() = default;
   llama_memory_t memory() const { return llama_get_memory(context_.get()); }
+  llama_seq_id guard_of(int lane) const { return size_.lanes + lane; }
+  bool cut(int lane, llama_pos from, llama_pos to);
+  void copy(int from, int to, llama_pos begin, llama_pos end);
   Lane &lane_at(int lane) { return lanes_[static_cast<std::size_t>(lane)]; }
   void drop_behind(int lane, std::size_t held);
   std::size_t keep_beginning(int lane, std::size_t held, const Stretch &next);
@@ -137,6 +143,10 @@ class KvPool {
   bool mrope_ = false;
   bool non_causal_ = false;
   bool rewindable_ = true;
+  // A cell that a sliding window has left behind llama.cpp gives away as soon as it wants one, although its
+  // lane may go back to where the window covers it; but never one of two sequences. So each lane has a
+  // second one, with what it holds for good.
+  bool guarded_ = false;
   std::vector<Lane> lanes_;
   std::vector<int> outputs_;  // places of the last read's outputs in its batch
   // Cells have new positions, and the next evaluation rotates their keys. Broken off in the middle of that,

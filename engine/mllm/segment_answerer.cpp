@@ -151,7 +151,8 @@ void SegmentAnswerer::remember(Seen seen) {
 void SegmentAnswerer::learn_attention(std::span<const float> attention) {
   std::size_t i = 0;
   for (auto &one : window_)
-    for (std::size_t k = 0; k < one.images.size() && i < attention.size(); ++k) one.attention += attention[i++];
+    for (std::size_t k = 0; k < one.images.size() && i < attention.size(); ++k)
+      one.attention += attention[i++];
 }
 
 }  // namespace saccade

@@ -126,7 +126,8 @@ TEST(SegmentAnswererTest, TheWindowKeepsTheNewest) {
   EXPECT_EQ(answer.value().visual_tokens_seen, 2 * answerer.grid().count());
 }
 
-// If this fails, the picture that questions look at leaves the window, or the newest one, or always the oldest.
+// If this fails, the picture that questions look at leaves the window, or the newest one, or always the
+// oldest.
 TEST_F(SessionTest, ThePictureThatWasAttendedToLeastLeaves) {
   SegmentAnswererOptions options;
   options.window = 3;
