@@ -6,6 +6,8 @@
 #include <iterator>
 #include <string>
 
+#include "mllm/batch_arrays.h"
+
 namespace saccade {
 namespace {
 
@@ -286,46 +288,6 @@ llama_pos KvPool::positions_of(const Stretch &stretch) const {
 // --- reading --------------------------------------------------------------------------------------------
 
 namespace {
-
-// The arrays that a llama_batch points into.
-struct BatchArrays {
-  std::vector<llama_token> tokens;
-  std::vector<float> values;
-  std::vector<std::vector<llama_pos>> rows;  // one, or with M-RoPE four: t, y, x and zero
-  std::vector<llama_seq_id> lanes;
-  std::vector<std::int8_t> wanted;
-
-  explicit BatchArrays(bool mrope) : rows(mrope ? 4 : 1) {}
-
-  void add(int lane, llama_pos t, llama_pos y, llama_pos x, bool want_logits) {
-    rows[0].push_back(t);
-    if (rows.size() > 1) {
-      rows[1].push_back(y);
-      rows[2].push_back(x);
-      rows[3].push_back(0);
-    }
-    lanes.push_back(lane);
-    wanted.push_back(want_logits ? 1 : 0);
-  }
-};
-
-std::int32_t decode_arrays(llama_context *context, BatchArrays &arrays) {
-  const auto count = arrays.lanes.size();
-  std::vector<llama_pos> positions;
-  for (const auto &row : arrays.rows) positions.insert(positions.end(), row.begin(), row.end());
-  std::vector<std::int32_t> one_each(count, 1);
-  std::vector<llama_seq_id *> lanes(count + 1, nullptr);
-  for (std::size_t i = 0; i < count; ++i) lanes[i] = &arrays.lanes[i];
-  llama_batch batch{};
-  batch.n_tokens = static_cast<std::int32_t>(count);
-  batch.token = arrays.tokens.empty() ? nullptr : arrays.tokens.data();
-  batch.embd = arrays.values.empty() ? nullptr : arrays.values.data();
-  batch.pos = positions.data();
-  batch.n_seq_id = one_each.data();
-  batch.seq_id = lanes.data();
-  batch.logits = arrays.wanted.data();
-  return llama_decode(context, batch);
-}
 
 llama_pos rounded(float place) { return static_cast<llama_pos>(std::lround(place)); }
 
