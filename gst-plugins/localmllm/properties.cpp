@@ -110,7 +110,8 @@ GType kv_policy_type() {
   static const GEnumValue values[] = {
       {number(KvPolicy::reread), "The pictures that stay are read again", "reread"},
       {number(KvPolicy::slide), "The pictures that stay are kept as they were read", "slide"},
-      {number(KvPolicy::saliency), "As slide, and the picture leaves that questions looked at least", "saliency"},
+      {number(KvPolicy::saliency), "As slide, and the picture leaves that questions looked at least",
+       "saliency"},
       {0, nullptr, nullptr}};
   static const GType type = g_enum_register_static("GstLocalMllmKvPolicy", values);
   return type;

@@ -1,7 +1,7 @@
 """docs/benchmarks.md and its plots, from reports. Nothing in it is typed: whatever it says, a run has measured.
 
-The page has a part about streams (--suite), one about the gate (--gate), one about the encoder (--encoder) and one about sessions
-(--sessions). Each command writes its own and leaves the others as they are."""
+The page has a part about streams (--suite), one about the gate (--gate), one about the encoder (--encoder), one about sessions
+(--sessions) and one about what becomes of a window's pictures (--suite policies). Each command writes its own and leaves the others as they are."""
 
 import json
 import os
@@ -21,10 +21,10 @@ TITLE = """# Benchmarks
 Written by the commands that its parts name, and by nobody's hand: run them to have this page about your machine.
 [eval.md](eval.md) says how to measure a model and a clip of your own.
 """
-PARTS = ("streams", "gate", "encoder", "sessions")   # in this order
+PARTS = ("streams", "gate", "encoder", "sessions", "policies")   # in this order
 BEGIN, END = "<!-- part %s -->", "<!-- end of %s -->"
 
-HEAD = """## Streams
+HEAD = """## %(title)s
 
 Written by `samples/eval/saccade-eval --suite %(suite)s --docs`.
 
@@ -62,16 +62,16 @@ def _costs_machine():
         return "none recorded"
 
 
-def _head(report):
+def _head(report, title):
     models = "; ".join("%s is %s, %s" % (role, pair["name"], pair["fingerprint"])
                        for role, pair in report["pairs"].items())
-    return HEAD % dict(machine.describe(), suite=report["suite"], commit=machine.commit(), load=machine.load(),
+    return HEAD % dict(machine.describe(), title=title, suite=report["suite"], commit=machine.commit(), load=machine.load(),
                        costs=_costs_machine(), models=models, block=BLOCK_S)
 
 
 def _streams(report, drawn, further):
     """further: reports of other suites, whose exact tables stand in the same part."""
-    parts = [_head(report), reports.explanation(report)]
+    parts = [_head(report, "Streams"), reports.explanation(report)]
     parts += [reports.section(report, mode, "###") for mode in reports.MODES if mode in report]
     for other in further:
         parts.append("### %s: %s\n" % (other["suite"].capitalize(), other["about"]))
@@ -111,6 +111,18 @@ def _write_part(part, text):
     for name in os.listdir(IMAGES):
         if "images/benchmarks/%s)" % name not in page:   # of an earlier page, or the other format
             os.remove(os.path.join(IMAGES, name))
+
+
+def is_part(suite):
+    """Whether the suite has a part of the page for itself, by its own name."""
+    return suite in PARTS
+
+
+def write_suite(report):
+    """Of a suite that is_part()."""
+    title = "%s: %s" % (report["suite"].capitalize(), report["about"])
+    os.makedirs(IMAGES, exist_ok=True)
+    _write_part(report["suite"], "\n".join([_head(report, title), reports.section(report, "exact", "###")]))
 
 
 def write(report, results, further=()):

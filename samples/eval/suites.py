@@ -77,7 +77,7 @@ _ALL = (
                  ClipSpec("disturbed", TEST_SEED + 2, 20), ClipSpec("handheld", TEST_SEED + 3, 20)),
           live=(ClipSpec("street", TEST_SEED, 20),),
           kinds=EVERYDAY + MORE_GLANCES + LOOKING + WATCHING + DESCRIBING,
-          configurations=STREAMING, repetitions=3, judged="gate", also=("models", "models-watch", "policies")),
+          configurations=STREAMING, repetitions=3, judged="gate", also=("models", "models-watch")),
     Suite("policies", "what becomes of the pictures of a window when another one comes: does an answer gain by it?",
           exact=(ClipSpec("street", TEST_SEED, 20), ClipSpec("disturbed", TEST_SEED + 2, 20), ClipSpec("handheld", TEST_SEED + 3, 20)),
           kinds=EVERYDAY + WATCHING, configurations=POLICIES),
