@@ -69,10 +69,10 @@ class Page(unittest.TestCase):
         self.assertEqual(row_of(text, "`edge`", "whole")[6], "5.00 (4.00–6.00)")
 
     def test_less_reading_is_told_by_tokens_and_by_time(self):
-        stretches = [{"window": 8, "way": way, "clock_ms": [ms, ms], "processor_ms": [ms, ms], "read": [read, read], "prompt": 400}
+        stretches = [{"window": 8, "way": way, "clock_ms": [ms, ms], "word_ms": [1], "processor_ms": [ms, ms], "read": [read, read], "prompt": 400}
                      for way, ms, read in (("everything", 90, 400), ("slide", 30, 50))]
         cells = row_of(page.section([raw("prefill", stretches)]), "`edge`", "8", "slide")
-        self.assertEqual(cells[3:7], ["50 of 400", "8.0", "30.0", "3.00 (3.00–3.00)"])
+        self.assertEqual(cells[3:8], ["50 of 400", "8.0", "30.0", "1.00", "3.00 (3.00–3.00)"])
 
     def test_the_first_and_the_last_evictions_are_told_apart(self):
         """If this fails, answers that get worse the longer a window slides look as good as ever."""

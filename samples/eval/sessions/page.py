@@ -110,7 +110,8 @@ def _prefill(found):
                 less = {key: [statistics.mean(a[key]) / statistics.mean(b[key]) for a, b in zip(of["everything"], of[way])]
                         for key in ("clock_ms", "processor_ms")}
                 rows.append(["`%s`" % pair, "%d" % window, way, "%.0f of %d" % (statistics.mean(read), of[way][0]["prompt"]), "%.1f" % fewer,
-                             _middle([ms for s in of[way] for ms in s["clock_ms"]]), _middle([ms for s in of[way] for ms in s["word_ms"]], 2), _range(less["clock_ms"]), _range(less["processor_ms"]),
+                             _middle([ms for s in of[way] for ms in s["clock_ms"]]), _middle([ms for s in of[way] for ms in s["word_ms"]], 2),
+                             _range(less["clock_ms"]), _range(less["processor_ms"]),
                              "%d in %d" % (len(read), len(of[way]))])
     return tables.markdown(["pair", "window", "session", "tokens read", "fewer", "ms", "a word, ms", "less", "less, processor", "answers, rounds"], rows)
 
