@@ -47,6 +47,20 @@ Status check_head_size(const llama_model *model, const std::string &file) {
                                        " numbers, and a quantised cache wants multiples of 32. Set f16."};
 }
 
+constexpr double kMostScores = 32 << 20;  // bytes that plain attention may take for its scores
+
+// libllama's tiled attention wants 64 tokens at a time, and takes up to twice as long for fewer as plain
+// attention does, the more is held the longer: with windows of 4 and 8 that slide plain attention reads a
+// picture and its question 1.2 to 1.4 times faster, with one picture it loses as much (session_bench prefill,
+// kv_bench). With several lanes each would be weighed against all others' cells, and it loses 2 to 3 times.
+llama_flash_attn_type attention_for(const llama_model *model, const KvSetup &setup, const KvPoolSize &size,
+                                    int batch) {
+  if (setup.attention) return LLAMA_FLASH_ATTN_TYPE_DISABLED;  // the other never writes its weights down
+  const double scores = 4.0 * size.cells * batch * llama_model_n_head(model);
+  const bool plain = setup.sliding && setup.type == KvType::f16 && size.lanes == 1 && scores <= kMostScores;
+  return plain ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
+}
+
 // Not a sound's tokens, whose order is that of time.
 bool is_picture(const Stretch &stretch) {
   const auto *tokens = std::get_if<SharedTokens>(&stretch);
@@ -112,8 +126,8 @@ Status KvPool::resize(const KvPoolSize &size) {
     return !pool->moving_ && all_asked_to_stop(pool->stops_);
   };
   parameters.abort_callback_data = this;
+  parameters.flash_attn_type = attention_for(pair_->impl().text.get(), setup_, size, batch);
   if (watch_) {
-    parameters.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;  // it never writes its weights down
     parameters.cb_eval = &AttentionWatch::callback;
     parameters.cb_eval_user_data = watch_.get();
   }

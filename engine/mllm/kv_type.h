@@ -12,6 +12,7 @@ enum class KvType { f16, q8_0, q4_0 };
 // What all sessions of one cache have in common.
 struct KvSetup {
   KvType type = KvType::f16;
+  bool sliding = false;    // whether little is read at a time behind much that is held
   bool attention = false;  // whether what questions attend to is told; with f16 only
 
   auto operator<=>(const KvSetup &) const = default;

@@ -116,7 +116,9 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair
     if (!made.ok()) return made.status();
     draft = std::move(made).value();
   }
-  const KvSetup setup{options.kv_type, options.kv_policy == KvPolicy::saliency};
+  const KvSetup setup{.type = options.kv_type,
+                      .sliding = options.kv_policy != KvPolicy::reread,
+                      .attention = options.kv_policy == KvPolicy::saliency};
   auto seat = Scheduler::join(pair, setup, limit, std::max(options.guesses, 0));
   if (!seat.ok()) return seat.status();
   auto calibration = Calibration::of(pair->impl().text.get());

@@ -53,7 +53,8 @@ void shrink_row(const std::vector<float> &sums, const std::vector<Taps> &columns
       from += 3;
     }
     // Not lround(), which is a call for each number, and took as long as all the rest.
-    for (const float value : pixel) *out++ = static_cast<std::uint8_t>(std::clamp(value, 0.0F, 255.0F) + 0.5F);
+    for (const float value : pixel)
+      *out++ = static_cast<std::uint8_t>(std::clamp(value, 0.0F, 255.0F) + 0.5F);
   }
 }
 

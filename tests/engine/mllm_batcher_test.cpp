@@ -134,7 +134,7 @@ TEST_F(BatcherTest, AThousandSlidesStayWithinTheCache) {
 
 // If this fails, the attention to one picture is taken for that to another, and the wrong one leaves.
 TEST_F(BatcherTest, AttentionIsToldOfWhatALaneHoldsAndOfNothingElse) {
-  const auto pool = this->pool(2, {KvType::f16, /*attention=*/true});
+  const auto pool = this->pool(2, {.attention = true});
   // Two lanes whose cells lie among each other's, and one of them slides; then each by itself.
   const auto read = [&](int lane, const std::vector<Stretch> &prompt) {
     for (auto i = pool->keep(lane, prompt, /*sliding=*/true, 0).stretches; i < prompt.size(); ++i) {
@@ -162,7 +162,7 @@ TEST_F(BatcherTest, AttentionIsToldOfWhatALaneHoldsAndOfNothingElse) {
   ASSERT_EQ(alone.size(), 3U);
   for (std::size_t i = 0; i < alone.size(); ++i) EXPECT_NEAR(among[i], alone[i], 1e-3F) << i;
   EXPECT_GT(alone[1], 0.01F);
-  EXPECT_FALSE(KvPool::create(pair_, {KvType::q8_0, true}, {1, kCells}).ok());
+  EXPECT_FALSE(KvPool::create(pair_, {.type = KvType::q8_0, .attention = true}, {1, kCells}).ok());
 }
 
 }  // namespace
