@@ -1,7 +1,7 @@
 // How a model's cached keys and values are stored.
 #pragma once
 
-#include <compare>
+#include <tuple>
 
 namespace saccade {
 
@@ -15,7 +15,9 @@ struct KvSetup {
   bool sliding = false;    // whether little is read at a time behind much that is held
   bool attention = false;  // whether what questions attend to is told; with f16 only
 
-  auto operator<=>(const KvSetup &) const = default;
+  friend bool operator<(const KvSetup &a, const KvSetup &b) {
+    return std::tie(a.type, a.sliding, a.attention) < std::tie(b.type, b.sliding, b.attention);
+  }
 };
 
 }  // namespace saccade

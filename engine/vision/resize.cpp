@@ -52,9 +52,9 @@ void shrink_row(const std::vector<float> &sums, const std::vector<Taps> &columns
       for (int c = 0; c < 3; ++c) pixel[c] += share * from[c];
       from += 3;
     }
-    // Not lround(), which is a call for each number, and took as long as all the rest.
+    // Rounded without lround(), which is a call for each number, and took as long as all the rest.
     for (const float value : pixel)
-      *out++ = static_cast<std::uint8_t>(std::clamp(value, 0.0F, 255.0F) + 0.5F);
+      *out++ = static_cast<std::uint8_t>((static_cast<int>(2 * std::clamp(value, 0.0F, 255.0F)) + 1) / 2);
   }
 }
 
