@@ -8,17 +8,8 @@ set(SACCADE_LLAMA_SOURCE "$ENV{SACCADE_LLAMA_SOURCE}" CACHE PATH "A llama.cpp so
 set(SACCADE_LLAMA_OPTIONS "" CACHE STRING "More CMake options for that build, e.g. -DGGML_CUDA=ON")
 option(GGML_NATIVE "Build llama.cpp for this machine's CPU" ON)
 
-# On processors with AVX512-FP16 ggml's loops over f16 take 128 numbers at a time, and attention heads of 64 fall to
-# its scalar ones: two to ten times slower (kv_bench), and sums in f16 besides.
-include(CheckCXXCompilerFlag)
-check_cxx_compiler_flag(-mno-avx512fp16 SACCADE_CAN_AVOID_FP16_LOOPS)
-set(llama_flags "")
-if(GGML_NATIVE AND SACCADE_CAN_AVOID_FP16_LOOPS)
-  set(llama_flags "-DCMAKE_C_FLAGS=-mno-avx512fp16 -DCMAKE_CXX_FLAGS=-mno-avx512fp16")
-endif()
-
 # The command that builds llama.cpp into the cache; tests call it again, for the tools.
-separate_arguments(SACCADE_LLAMA_BUILD_OPTIONS UNIX_COMMAND "-DGGML_NATIVE=${GGML_NATIVE} ${llama_flags} ${SACCADE_LLAMA_OPTIONS}")
+separate_arguments(SACCADE_LLAMA_BUILD_OPTIONS UNIX_COMMAND "-DGGML_NATIVE=${GGML_NATIVE} ${SACCADE_LLAMA_OPTIONS}")
 set(SACCADE_PROVIDE_LLAMA
   ${CMAKE_COMMAND} -E env CC=${CMAKE_C_COMPILER} CXX=${CMAKE_CXX_COMPILER} SACCADE_LLAMA_SOURCE=${SACCADE_LLAMA_SOURCE}
   bash ${CMAKE_CURRENT_LIST_DIR}/provide_llama.sh)

@@ -43,6 +43,19 @@ source_identity() {
   fi
 }
 
+# Instruction sets that llama.cpp is better built without, of those that the compiler knows:
+# - AVX512-FP16: ggml's loops over f16 then take 128 numbers at a time, and attention heads of 64 fall to its scalar
+#   ones: two to ten times slower (kv_bench), and sums in f16 besides;
+# - AMX: GCC's _tile_loadconfig() says that it reads 8 of the configuration's 64 bytes, so the rest is optimised away and
+#   the next tile instruction is illegal (seen with GCC 12; ggml-org/llama.cpp#26954).
+avoided_instructions() {
+  local flag
+  for flag in -mno-avx512fp16 -mno-amx-tile -mno-amx-int8 -mno-amx-bf16; do
+    "$cxx" "$flag" -x c++ -fsyntax-only /dev/null 2>/dev/null && printf ' %s' "$flag"
+  done
+  return 0
+}
+
 # fetch_archive: the pinned archive is in the cache and is the right one.
 fetch_archive() {
   local work
@@ -161,7 +174,9 @@ if ((ask_only)); then
   [[ $wanted == libraries ]] && installed && exit 0
   command -v "$cc" >/dev/null && command -v "$cxx" >/dev/null || exit 1
 fi
+avoided=$(avoided_instructions)
 options=(
+  "-DCMAKE_C_FLAGS=${CFLAGS:-}$avoided" "-DCMAKE_CXX_FLAGS=${CXXFLAGS:-}$avoided"
   -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON -DCMAKE_INSTALL_LIBDIR=lib
   # what is built finds its neighbours wherever the cache is moved
   "-DCMAKE_INSTALL_RPATH=\$ORIGIN;\$ORIGIN/../lib" -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON
