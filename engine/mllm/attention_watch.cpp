@@ -1,5 +1,6 @@
 #include "mllm/attention_watch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <utility>
@@ -24,9 +25,14 @@ bool may_attend(const ggml_tensor *mask, std::size_t row, std::size_t cell) {
 
 bool AttentionWatch::callback(ggml_tensor *tensor, bool ask, void *watch) {
   auto *self = static_cast<AttentionWatch *>(watch);
-  const bool wanted = !self->rows_.empty() && is_attention(tensor);
+  const bool wanted = self->wants_more() && is_attention(tensor);
   if (wanted && !ask) self->take(tensor);
   return ask ? wanted : true;
+}
+
+// Weights of all layers, or the mask alone.
+bool AttentionWatch::wants_more() const {
+  return !rows_.empty() && (!mask_ || std::ranges::any_of(rows_, &Rows::weigh));
 }
 
 void AttentionWatch::begin(std::vector<Rows> rows) {

@@ -4,14 +4,14 @@
 #include <ggml.h>
 
 #include <cstddef>
-#include <string>
 #include <vector>
 
 namespace saccade {
 
 // Of one llama_context with plain attention and one cache for all sequences; of sliding-window layers or the
 // others, whichever come first. What it costs: the sum over one tensor for each layer of the evaluations in
-// which somebody's attention is wanted, and nothing in others. Used by one thread at a time.
+// which somebody's attention is wanted, a row of the mask in others, and nothing outside begin() and end().
+// Used by one thread at a time.
 class AttentionWatch {
  public:
   // Rows of the next evaluation's batch that belong together.
@@ -33,6 +33,7 @@ class AttentionWatch {
   std::vector<Seen> end();
 
  private:
+  bool wants_more() const;
   void take(const ggml_tensor *weights);
   void take_cells(const ggml_tensor *mask);
 

@@ -215,7 +215,7 @@ Batcher::Reading Batcher::words() {
   for (auto *job : in_turn()) {
     const auto count = static_cast<std::size_t>(cells_of(job->pending));
     if (!job->writing() || count > left) continue;
-    reading.add(*job, {job->lane, &job->pending, 0, count, count});
+    reading.add(*job, {job->lane, &job->pending, 0, count, count, /*of_answer=*/true});
     left -= count;
   }
   return reading;

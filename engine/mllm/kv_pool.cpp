@@ -13,8 +13,8 @@ namespace {
 
 constexpr int kBatch = 256;
 
-// About a third of a second: on one core a parameter is read for 3e10 tokens a second at the least
-// (SmolVLM-256M's shape, q8_0, 128 tokens: 0.65 s). Below 16 the matrix products become inefficient.
+// About a third of a second: a core gets through 3e10 a second, tokens times parameters (SmolVLM-256M's
+// shape, q8_0: 128 tokens in 0.65 s). Below 16 the matrix products become inefficient.
 std::size_t slice_for(const llama_model *model, int threads) {
   const double parameters = std::max(1.0, static_cast<double>(llama_model_n_params(model)));
   return static_cast<std::size_t>(std::clamp(1e10 * threads / parameters, 16.0, 128.0));
@@ -168,7 +168,7 @@ Kept KvPool::keep(int lane, std::span<const Stretch> prompt, bool sliding, int m
 std::size_t KvPool::keep_beginning(int lane, std::size_t held, const Stretch &next) {
   auto &own = lane_at(lane);
   if (!rewindable_ || watch_ || held == 0 || held >= own.held.size()) return 0;
-  const auto before = own.held[held].stretch;
+  const auto &before = own.held[held].stretch;
   const auto begin = own.held[held].begin;
   if (on_grid(before) || at_a_glance(before)) return 0;
   const auto most = static_cast<std::size_t>(std::max(0, cells_of(next) - 1));
@@ -211,7 +211,8 @@ void KvPool::share_opening(int lane, const Stretch &opening) {
   for (std::size_t other = 0; other < lanes_.size(); ++other) {
     const auto &theirs = lanes_[other].held;
     if (static_cast<int>(other) == lane || theirs.empty() || theirs.front().stretch != opening) continue;
-    copy(static_cast<int>(other), lane, 0, theirs.front().end);
+    llama_memory_seq_cp(memory(), static_cast<llama_seq_id>(other), lane, 0, theirs.front().end);
+    guard(lane, 0, theirs.front().end);
     auto &own = lane_at(lane);
     own.held = {theirs.front()};  // and its places
     own.position = theirs.front().end;
@@ -260,9 +261,8 @@ bool KvPool::cut(int lane, llama_pos from, llama_pos to) {
   return llama_memory_seq_rm(memory(), lane, from, to);
 }
 
-void KvPool::copy(int from, int to, llama_pos begin, llama_pos end) {
-  if (from != to) llama_memory_seq_cp(memory(), from, to, begin, end);
-  if (guarded_) llama_memory_seq_cp(memory(), from, guard_of(to), begin, end);
+void KvPool::guard(int lane, llama_pos begin, llama_pos end) {
+  if (guarded_) llama_memory_seq_cp(memory(), lane, guard_of(lane), begin, end);
 }
 
 int KvPool::most_lanes() const {
@@ -271,7 +271,7 @@ int KvPool::most_lanes() const {
 
 void KvPool::hold(int lane, const Stretch &stretch) {
   auto &own = lane_at(lane);
-  copy(lane, lane, own.position - positions_of(stretch), own.position);
+  guard(lane, own.position - positions_of(stretch), own.position);
   own.held.push_back({stretch, own.position - positions_of(stretch), own.position, std::move(own.loose)});
   own.loose.clear();
 }
@@ -386,7 +386,7 @@ void KvPool::watch(std::span<const Slice> slices, bool at_once) {
   std::size_t first = 0;
   for (const auto &slice : slices) {
     if (at_a_glance(*slice.stretch) != at_once) continue;
-    rows.push_back({first, slice.count, slice.logits > 0});
+    if (!slice.of_answer) rows.push_back({first, slice.count, slice.logits > 0});
     first += slice.count;
   }
   watch_->begin(std::move(rows));
@@ -399,7 +399,7 @@ void KvPool::learn_places(std::span<const Slice> slices, bool at_once) {
   auto seen = watch_->end();
   std::size_t i = 0;
   for (const auto &slice : slices) {
-    if (at_a_glance(*slice.stretch) != at_once) continue;
+    if (at_a_glance(*slice.stretch) != at_once || slice.of_answer) continue;
     auto &own = lane_at(slice.lane);
     auto known = own.loose;
     for (const auto &one : own.held) known.insert(known.end(), one.places.begin(), one.places.end());

@@ -32,6 +32,7 @@ struct Slice {
   std::size_t first = 0;
   std::size_t count = 0;
   std::size_t logits = 0;  // of how many tokens at its end they are wanted
+  bool of_answer = false;  // never held, and what it attends to is nobody's question
 };
 
 // The beginning of a prompt that a lane has read already.
@@ -115,7 +116,7 @@ class KvPool {
   llama_memory_t memory() const { return llama_get_memory(context_.get()); }
   llama_seq_id guard_of(int lane) const { return size_.lanes + lane; }
   bool cut(int lane, llama_pos from, llama_pos to);
-  void copy(int from, int to, llama_pos begin, llama_pos end);
+  void guard(int lane, llama_pos begin, llama_pos end);
   Lane &lane_at(int lane) { return lanes_[static_cast<std::size_t>(lane)]; }
   void drop_behind(int lane, std::size_t held);
   std::size_t keep_beginning(int lane, std::size_t held, const Stretch &next);

@@ -62,10 +62,10 @@ struct AskOptions {
   int max_tokens = std::numeric_limits<int>::max();  // of the answer, where the session allows more
 };
 
-// All sessions of a process with one pair and KV type share its weights, and caches and threads, one of which
-// reads and writes for several at once (see Scheduler). Used by one thread at a time. What the cache holds
-// of it already, the opening and the pictures of the last question, is not read again as long as the new
-// prompt starts alike.
+// All sessions of a process with one pair share its weights. Those with the same KV type and policy share a
+// cache and a thread, which reads and writes for several at once (see Scheduler). Used by one thread at a
+// time. What the cache holds of it already, the opening and the pictures of the last question, is not read
+// again as long as the new prompt starts alike.
 class Session {
  public:
   // Errors: exhausted (memory), unsupported (kv_type, chat_template), as of Draft::create.

@@ -63,14 +63,14 @@ void shrink_row(const std::vector<float> &sums, const std::vector<Taps> &columns
 Image resize_area(const Frame &rgb, int width, int height) {
   const auto pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   Image image{width, height, std::vector<std::uint8_t>(pixels * 3)};
-  const auto columns = taps_of(rgb.width, width);
-  const auto rows = taps_of(rgb.height, height);
-  std::vector<float> sums(static_cast<std::size_t>(rgb.width) * 3);
   auto *out = image.rgb.data();
   if (width == rgb.width && height == rgb.height) {
     for (int y = 0; y < height; ++y) out = std::copy_n(rgb.row(y), static_cast<std::size_t>(width) * 3, out);
     return image;
   }
+  const auto columns = taps_of(rgb.width, width);
+  const auto rows = taps_of(rgb.height, height);
+  std::vector<float> sums(static_cast<std::size_t>(rgb.width) * 3);
   for (const auto &taps : rows) {
     std::fill(sums.begin(), sums.end(), 0.0F);
     int y = taps.first;

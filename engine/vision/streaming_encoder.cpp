@@ -41,7 +41,8 @@ Result<std::shared_ptr<tower::EncodeQueue>> queue_of(const ModelPair &pair, towe
   if (auto queue = known.lock()) return queue;
   auto weights = tower::read_tower(pair.files().mmproj, precision);
   if (!weights.ok()) return weights.status();
-  auto queue = std::make_shared<tower::EncodeQueue>(weights.value(), pair.threads(), pair.side_by_side());
+  auto queue =
+      std::make_shared<tower::EncodeQueue>(std::move(weights).value(), pair.threads(), pair.side_by_side());
   known = queue;
   return queue;
 }

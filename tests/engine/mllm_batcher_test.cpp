@@ -156,6 +156,11 @@ TEST_F(BatcherTest, AttentionIsToldOfWhatALaneHoldsAndOfNothingElse) {
   const std::vector<Stretch> slid{opening, seen(night_), seen(day_), question};
   for (const auto &shares : {among, read(0, {opening, first, slid[1], question}), read(0, slid)})
     EXPECT_NEAR(std::accumulate(shares.begin(), shares.end(), 0.0F), 1, 1e-3F);
+  // What an answer's words attend to is not the question's attention.
+  const Stretch said = words(1, 5);
+  const Slice answer{1, &said, 0, 1, 1, /*of_answer=*/true};
+  ASSERT_TRUE(pool->read({&answer, 1}, {}).ok());
+  EXPECT_EQ(pool->attention(1), among);
   pool->clear(0);
   pool->clear(1);
   const auto alone = read(1, theirs);

@@ -103,6 +103,22 @@ TEST_F(SessionsTest, OfAPictureThatChangesWhatIsBelowTheChangeIsRead) {
   }
 }
 
+// If this fails, cameras of a small model wait for one core while others are idle.
+TEST_F(SessionsTest, SmallModelsHaveACacheForEachCore) {
+  auto files = shipped_model();
+  files.threads = 0;
+  const auto pair = ModelPair::open(files);
+  ASSERT_TRUE(pair.ok()) << pair.status().message();
+  EXPECT_EQ(pair_->side_by_side(), 1);  // one thread was asked for
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "this machine has one core";
+  const auto first = Session::create(pair.value(), {});
+  const auto second = Session::create(pair.value(), {});
+  ASSERT_TRUE(first.ok() && second.ok());
+  ask(*first.value(), {picture(true)});
+  ask(*second.value(), {picture(false)});  // in one cache, it would have to grow, and forget
+  EXPECT_LT(ask(*first.value(), {picture(true)}).prompt_tokens_read, day_->count());
+}
+
 // If this fails, a question that stands before the pictures is read again for every one of them, or not at
 // all.
 TEST_F(SessionsTest, AQuestionBeforeThePicturesIsReadOnce) {

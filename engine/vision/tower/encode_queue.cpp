@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace saccade::tower {
 namespace {
@@ -11,10 +12,15 @@ constexpr std::size_t kMostTogether = 16;
 
 }  // namespace
 
-EncodeQueue::EncodeQueue(const std::shared_ptr<const TowerWeights> &weights, int threads, int towers) {
-  for (int i = 0; i < towers; ++i) towers_.push_back(std::make_unique<Tower>(weights, threads));
-  for (auto &tower : towers_)
-    workers_.emplace_back([this, &tower](const std::stop_token &stop) { work(*tower, stop); });
+EncodeQueue::EncodeQueue(std::shared_ptr<const TowerWeights> weights, int threads, int most)
+    : weights_(std::move(weights)), threads_(threads), most_(static_cast<std::size_t>(std::max(1, most))) {
+  towers_.reserve(most_);
+  add_tower();
+}
+
+void EncodeQueue::add_tower() {
+  towers_.push_back(std::make_unique<Tower>(weights_, threads_));
+  workers_.emplace_back([this, &tower = *towers_.back()](const std::stop_token &stop) { work(tower, stop); });
 }
 
 Status EncodeQueue::encode(EncodeJob &job) {
@@ -22,6 +28,7 @@ Status EncodeQueue::encode(EncodeJob &job) {
   {
     std::unique_lock lock(mutex_);
     waiting_.push_back(&job);
+    if (busy_ == towers_.size() && towers_.size() < most_) add_tower();
     came_.notify_one();
     const auto mine = [&] { return std::ranges::find(waiting_, &job); };
     if (!taken_.wait(lock, job.stop, [&] { return mine() == waiting_.end(); })) {
@@ -49,9 +56,11 @@ void EncodeQueue::work(Tower &tower, const std::stop_token &stop) {
   while (came_.wait(lock, stop, [this] { return !waiting_.empty(); })) {
     const auto jobs = take();
     taken_.notify_all();
+    ++busy_;
     lock.unlock();
     tower.encode(jobs);
     lock.lock();
+    --busy_;
   }
 }
 
