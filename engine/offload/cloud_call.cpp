@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "offload/endpoint.h"
-#include "offload/text.h"
 
 namespace saccade {
 
@@ -14,44 +13,29 @@ namespace {
 constexpr std::size_t kReadSize = 16 * 1024;
 constexpr std::size_t kErrorBodySize = 16 * 1024;  // as much of an error response as is worth reading
 constexpr double kJitter = 0.2;                    // spreads the retries of many edges that failed together
-
-// Seconds, or an HTTP date; zero when the header is absent or says neither.
-Duration retry_after_header(SoupMessage *message) {
-  const char *value = soup_message_headers_get_one(soup_message_get_response_headers(message), "Retry-After");
-  if (!value) return Duration::zero();
-  char *end = nullptr;
-  const double seconds = g_ascii_strtod(value, &end);
-  if (end != value)
-    return std::isfinite(seconds) && seconds > 0 ? from_seconds(std::min(seconds, 1e6)) : Duration{};
-  GDateTime *date = soup_date_time_new_from_http_string(value);
-  if (!date) return Duration::zero();
-  GDateTime *now = g_date_time_new_now_utc();
-  const GTimeSpan microseconds = g_date_time_difference(date, now);
-  g_date_time_unref(now);
-  g_date_time_unref(date);
-  return std::max(Duration::zero(), Duration(std::chrono::microseconds(microseconds)));
-}
-
-std::string seconds_text(Duration d) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g s", to_seconds(d));
-  return text;
-}
+constexpr const char *kJson = "application/json";
 
 gboolean accept_any_certificate(SoupMessage *, GTlsCertificate *, GTlsCertificateFlags, gpointer) {
   return TRUE;
 }
 
+bool is_event_stream(SoupMessage *message) {
+  const char *type =
+      soup_message_headers_get_content_type(soup_message_get_response_headers(message), nullptr);
+  return type && g_ascii_strcasecmp(type, "text/event-stream") == 0;
+}
+
 }  // namespace
 
-CloudCall::CloudCall(SoupSession *session, GMainContext *context, const CloudSettings &settings,
-                     const std::string &body, Done done)
-    : session_(session),
-      context_(context),
-      settings_(settings),
-      shown_url_(url_for_people(settings.endpoint)),
-      body_(g_bytes_new(body.data(), body.size())),
-      done_(std::move(done)) {}
+CloudCall::CloudCall(const CallTools &tools, std::size_t endpoint, std::string head,
+                     std::optional<std::string> tail, Growth growth, Done done)
+    : tools_(tools),
+      head_(std::move(head)),
+      tail_(std::move(tail)),
+      growth_(std::move(growth)),
+      done_(std::move(done)) {
+  report_.endpoint = endpoint;
+}
 
 // --- One attempt
 // ----------------------------------------------------------------------------------------------
@@ -63,29 +47,27 @@ void CloudCall::start() {
 
 void CloudCall::attempt() {
   pause_.reset();
-  ++outcome_.attempts;
+  ++report_.attempts;
   attempt_started_ = Clock::now();
-  timed_out_ = false;
-  body_complete_ = false;
+  timed_out_ = body_complete_ = false;
   received_.clear();
+  received_size_ = 0;
+  chunks_.reset();
+  const auto &url = tools_.endpoints.url(report_.endpoint);
+  shown_url_ = url_for_people(url);
   cancellable_.reset(g_cancellable_new());
-  message_.reset(soup_message_new(SOUP_METHOD_POST, settings_.endpoint.c_str()));
+  message_.reset(soup_message_new(SOUP_METHOD_POST, url.c_str()));
   // A redirect could take the pictures and the key to somebody else.
   soup_message_add_flags(message_.get(), SOUP_MESSAGE_NO_REDIRECT);
   soup_message_add_flags(message_.get(), SOUP_MESSAGE_DO_NOT_USE_AUTH_CACHE);
   soup_message_add_flags(message_.get(), SOUP_MESSAGE_COLLECT_METRICS);
-  if (!settings_.ssl_strict) {
+  if (!tools_.settings.ssl_strict) {
     g_signal_connect(message_.get(), "accept-certificate", G_CALLBACK(accept_any_certificate), nullptr);
   }
-  if (!settings_.api_key.empty()) {
-    soup_message_headers_replace(soup_message_get_request_headers(message_.get()), "Authorization",
-                                 ("Bearer " + settings_.api_key).c_str());
-  }
-  soup_message_set_request_body_from_bytes(message_.get(), "application/json", body_.get());
-
-  deadline_ = timer(settings_.timeout, &CloudCall::on_timeout);
+  set_headers();
+  set_body();
   soup_session_send_async(
-      session_, message_.get(), G_PRIORITY_DEFAULT, cancellable_.get(),
+      tools_.session, message_.get(), G_PRIORITY_DEFAULT, cancellable_.get(),
       [](GObject *session, GAsyncResult *result, gpointer data) {
         GError *error = nullptr;
         GInputStream *stream = soup_session_send_finish(SOUP_SESSION(session), result, &error);
@@ -94,15 +76,44 @@ void CloudCall::attempt() {
       this);
 }
 
+void CloudCall::set_headers() {
+  auto *headers = soup_message_get_request_headers(message_.get());
+  for (const auto &[name, value] : tools_.settings.extra_headers)
+    soup_message_headers_replace(headers, name.c_str(), value.c_str());
+  if (tools_.settings.api_key.empty()) return;
+  soup_message_headers_replace(headers, "Authorization", ("Bearer " + tools_.settings.api_key).c_str());
+}
+
+// A body without its tail goes up in chunks, since its length is not known; the server's time runs from when
+// it is there.
+void CloudCall::set_body() {
+  if (!tail_) {
+    held_ = std::make_unique<HeldBody>(head_);
+    soup_message_set_request_body(message_.get(), kJson, held_->stream(), -1);
+    return;
+  }
+  deadline_ = timer(tools_.settings.timeout, &CloudCall::on_timeout);
+  const auto whole = head_ + *tail_;
+  const BytesPointer bytes(g_bytes_new(whole.data(), whole.size()));
+  soup_message_set_request_body_from_bytes(message_.get(), kJson, bytes.get());
+}
+
+void CloudCall::complete(std::string tail) {
+  tail_ = std::move(tail);
+  if (!held_) return;  // between two attempts: the next one has all of it
+  held_->complete(*tail_);
+  deadline_ = timer(tools_.settings.timeout, &CloudCall::on_timeout);
+}
+
 void CloudCall::on_headers(GInputStream *stream, GError *raw_error) {
   const ErrorPointer error(raw_error);
   stream_.reset(stream);
-  if (error) return fail(transport_failure(*error));
+  if (error) return fail(transport_error(*error));
   auto headers = soup_message_get_response_headers(message_.get());
   const auto announced = soup_message_headers_get_content_length(headers);
-  const bool success = SOUP_STATUS_IS_SUCCESSFUL(soup_message_get_status(message_.get()));
-  if (success && announced > 0 && static_cast<std::size_t>(announced) > body_limit())
-    return fail(too_large());
+  if (answered() && announced > 0 && static_cast<std::size_t>(announced) > body_limit())
+    return fail(too_large(this_attempt()));
+  if (answered() && is_event_stream(message_.get())) chunks_.emplace();
   read_more();
 }
 
@@ -120,36 +131,56 @@ void CloudCall::read_more() {
 void CloudCall::on_bytes(GBytes *raw_bytes, GError *raw_error) {
   const ErrorPointer error(raw_error);
   const BytesPointer bytes(raw_bytes);
-  if (error) return fail(transport_failure(*error));
+  if (error) return fail(transport_error(*error));
   gsize size = 0;
   const auto data = static_cast<const char *>(g_bytes_get_data(bytes.get(), &size));
   if (size == 0) {
     body_complete_ = true;
     return on_body_complete();
   }
-  received_.append(data, std::min<std::size_t>(size, body_limit() + 1 - received_.size()));
-  if (received_.size() <= body_limit()) return read_more();
-  if (SOUP_STATUS_IS_SUCCESSFUL(soup_message_get_status(message_.get()))) return fail(too_large());
-  on_body_complete();  // the start of an error page is enough
+  take({data, size});
+}
+
+void CloudCall::take(std::string_view bytes) {
+  received_size_ += bytes.size();
+  if (received_size_ > body_limit()) {
+    if (answered()) return fail(too_large(this_attempt()));
+    received_ += bytes.substr(0, bytes.size() - (received_size_ - body_limit()));
+    return on_body_complete();  // the start of an error page is enough
+  }
+  if (!chunks_) {
+    received_ += bytes;
+    return read_more();
+  }
+  const auto before = chunks_->reply().text.size();
+  if (const auto status = chunks_->take(bytes); !status.ok()) return fail(no_answer(this_attempt(), status));
+  if (chunks_->reply().text.size() > before) {
+    if (report_.first_text == Duration::zero()) report_.first_text = Clock::now() - started_;
+    if (growth_) growth_(chunks_->reply().text);
+  }
+  read_more();
 }
 
 void CloudCall::on_body_complete() {
-  if (!SOUP_STATUS_IS_SUCCESSFUL(soup_message_get_status(message_.get()))) return fail(http_failure());
-  auto answer = parse_chat_completion(received_);
-  if (answer.ok()) {
-    end_attempt();
-    return end(std::move(answer));
-  }
-  const Status status = answer.status();
-  const bool strange = status.kind() == StatusKind::corrupt;
-  fail({{status.kind(), strange ? "the response of " + shown_url_ +
-                                      " is no chat completion: " + status.message() +
-                                      "; check that endpoint names an OpenAI-compatible server"
-                                : shown_url_ + " gave no answer: " + status.message()}});
+  if (!answered()) return fail(http_failure(this_attempt(), message_.get(), received_));
+  auto reply = chunks_ ? Result<ChatReply>(chunks_->reply()) : parse_chat_completion(received_);
+  if (chunks_)
+    if (auto status = chunks_->finished(); !status.ok()) reply = status;
+  if (!reply.ok()) return fail(no_answer(this_attempt(), reply.status()));
+  if (report_.first_text == Duration::zero()) report_.first_text = Clock::now() - started_;
+  end_attempt();
+  end(std::move(reply));
 }
 
 void CloudCall::on_timeout() {
   timed_out_ = true;
+  break_off();
+}
+
+// Ends in fail(), from libsoup's callback. While libsoup waits for the rest of a body it hears of nothing
+// else.
+void CloudCall::break_off() {
+  held_.reset();
   g_cancellable_cancel(cancellable_.get());
 }
 
@@ -157,12 +188,14 @@ void CloudCall::on_timeout() {
 // libsoup does not read the rest of it; a connection whose body is complete stays open for the next call.
 void CloudCall::end_attempt() {
   deadline_.reset();
-  outcome_.last_attempt = Clock::now() - attempt_started_;
+  held_.reset();
+  report_.last_attempt = Clock::now() - attempt_started_;
   if (SoupMessageMetrics *metrics = soup_message_get_metrics(message_.get())) {
-    outcome_.bytes_sent += soup_message_metrics_get_request_header_bytes_sent(metrics) +
-                           soup_message_metrics_get_request_body_bytes_sent(metrics);
-    outcome_.bytes_received += soup_message_metrics_get_response_header_bytes_received(metrics) +
-                               soup_message_metrics_get_response_body_bytes_received(metrics);
+    report_.bytes_sent += soup_message_metrics_get_request_header_bytes_sent(metrics) +
+                          soup_message_metrics_get_request_body_bytes_sent(metrics);
+    report_.bytes_received += soup_message_metrics_get_response_header_bytes_received(metrics) +
+                              soup_message_metrics_get_response_body_bytes_received(metrics);
+    note_connection(metrics);
   }
   if (!body_complete_) g_cancellable_cancel(cancellable_.get());
   stream_.reset();
@@ -170,48 +203,59 @@ void CloudCall::end_attempt() {
   cancellable_.reset();
 }
 
+// TCP's handshake is one round trip; TLS's, which comes after it, is more than one.
+void CloudCall::note_connection(SoupMessageMetrics *metrics) {
+  const auto start = soup_message_metrics_get_connect_start(metrics);
+  const auto tls = soup_message_metrics_get_tls_start(metrics);
+  const auto end = tls ? tls : soup_message_metrics_get_connect_end(metrics);
+  if (start && end > start)
+    report_.connect_time = std::chrono::microseconds(static_cast<std::int64_t>(end - start));
+}
+
 // --- Between attempts
 // -----------------------------------------------------------------------------------------
 
-void CloudCall::fail(Failure failure) {
+void CloudCall::fail(const CallFailure &failure) {
   end_attempt();
   if (cancel_asked_) return end(cancelled());
-  const bool may_retry = failure.passing && outcome_.attempts <= settings_.retries;
-  if (may_retry && failure.wait_at_least <= settings_.retry_backoff_max) {
-    return retry_after(std::max(failure.wait_at_least, backoff()));
+  report_.attempts_lost += failure.lost;
+  report_.refused = failure.refused;
+  const bool may_retry = (failure.passing || failure.lost) && report_.attempts <= tools_.settings.retries;
+  if (may_retry) {
+    if (const auto other = tools_.endpoints.take_another(report_.endpoint)) {
+      tools_.endpoints.failed(report_.endpoint, Clock::now());
+      report_.endpoint = *other;
+      return attempt();
+    }
+    if (failure.passing && failure.wait_at_least <= tools_.settings.retry_backoff_max) {
+      pause_ = timer(std::max(failure.wait_at_least, backoff()), &CloudCall::attempt);
+      return;
+    }
   }
-  std::string sentence = failure.status.message();
-  if (may_retry)
-    sentence += "; it asks to wait " + seconds_text(failure.wait_at_least) + ", more than retry-backoff-max";
-  if (outcome_.attempts > 1) sentence += " (" + std::to_string(outcome_.attempts) + " attempts)";
-  // A server may repeat the key in what it complains about.
-  end(Status(failure.status.kind(), with_every(sentence, settings_.api_key, "***")));
+  end(last_word(failure, tools_.settings, report_.attempts));
 }
 
 Duration CloudCall::backoff() const {
-  const double factor = to_seconds(settings_.retry_backoff_factor);
-  const double doubled = factor * std::exp2(std::min(outcome_.attempts - 1, 30));
-  const double bounded = std::min(doubled, to_seconds(settings_.retry_backoff_max));
+  const double factor = to_seconds(tools_.settings.retry_backoff_factor);
+  const double doubled = factor * std::exp2(std::min(report_.attempts - 1, 30));
+  const double bounded = std::min(doubled, to_seconds(tools_.settings.retry_backoff_max));
   return from_seconds(bounded * g_random_double_range(1 - kJitter, 1));
 }
-
-void CloudCall::retry_after(Duration wait) { pause_ = timer(wait, &CloudCall::attempt); }
 
 void CloudCall::cancel() {
   if (cancel_asked_) return;
   cancel_asked_ = true;
-  if (cancellable_)
-    return g_cancellable_cancel(cancellable_.get());  // ends in fail(), from libsoup's callback
+  if (cancellable_) return break_off();
   end(cancelled());
 }
 
-void CloudCall::end(Result<Answer> answer) {
+void CloudCall::end(Result<ChatReply> reply) {
   deadline_.reset();
   pause_.reset();
-  outcome_.took = Clock::now() - started_;
-  outcome_.answer = std::move(answer);
+  report_.took = Clock::now() - started_;
+  report_.reply = std::move(reply);
   const auto done = std::move(done_);
-  done(std::move(outcome_));  // `this` may be gone from here on
+  done(std::move(report_));  // `this` may be gone from here on
 }
 
 SourcePointer CloudCall::timer(Duration after, void (CloudCall::*then)()) {
@@ -232,99 +276,28 @@ SourcePointer CloudCall::timer(Duration after, void (CloudCall::*then)()) {
         return G_SOURCE_REMOVE;
       },
       binding.release(), [](gpointer data) { std::default_delete<Binding>()(static_cast<Binding *>(data)); });
-  g_source_attach(source.get(), context_);
+  g_source_attach(source.get(), tools_.context);
   return source;
 }
 
 // --- What to say
 // ----------------------------------------------------------------------------------------------
 
+CallAttempt CloudCall::this_attempt() const {
+  return {shown_url_, tools_.settings, head_.size() + (tail_ ? tail_->size() : 0)};
+}
+
 std::size_t CloudCall::body_limit() const {
-  const bool success = SOUP_STATUS_IS_SUCCESSFUL(soup_message_get_status(message_.get()));
-  return success ? settings_.max_response_size : std::min(kErrorBodySize, settings_.max_response_size);
+  const auto most = tools_.settings.max_response_size;
+  return answered() ? most : std::min(kErrorBodySize, most);
 }
 
 Status CloudCall::cancelled() const {
   return {StatusKind::cancelled, "the call to " + shown_url_ + " was cancelled"};
 }
 
-CloudCall::Failure CloudCall::too_large() const {
-  return {
-      {StatusKind::corrupt, "the response of " + shown_url_ + " is larger than max-response-size (" +
-                                std::to_string(settings_.max_response_size) +
-                                " bytes) and was dropped; raise the limit only if the server is trusted"}};
-}
-
-CloudCall::Failure CloudCall::transport_failure(const GError &error) const {
-  if (timed_out_) {
-    return {{StatusKind::timed_out, shown_url_ + " did not answer within " + seconds_text(settings_.timeout) +
-                                        "; raise timeout, or send less with max-size and fewer frames"}};
-  }
-  if (error.domain == G_RESOLVER_ERROR) {
-    return {{StatusKind::not_found,
-             "the host of " + shown_url_ + " was not found; check endpoint and the name server"},
-            true};
-  }
-  if (error.domain == G_TLS_ERROR) {
-    return {{StatusKind::unavailable, "no safe connection to " + shown_url_ + " (" + error.message +
-                                          "); install the server's authority, or set ssl-strict=false on a "
-                                          "network that is trusted"}};
-  }
-  if (g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED)) {
-    return {{StatusKind::unavailable, shown_url_ + " refuses connections; check that the server runs there"},
-            true};
-  }
-  return {{StatusKind::unavailable, "the connection to " + shown_url_ + " failed (" + error.message + ")"},
-          true};
-}
-
-CloudCall::Failure CloudCall::http_failure() const {
-  const unsigned code = soup_message_get_status(message_.get());
-  const auto complaint = server_complaint(received_);
-  const auto says = " (HTTP " + std::to_string(code) + (complaint.empty() ? ")" : ": " + complaint + ")");
-  const auto lasting = [&](StatusKind kind, const std::string &text) {
-    return Failure{{kind, text}, false, {}};
-  };
-  if (SOUP_STATUS_IS_REDIRECTION(code)) {
-    const char *target =
-        soup_message_headers_get_one(soup_message_get_response_headers(message_.get()), "Location");
-    return lasting(StatusKind::unavailable,
-                   shown_url_ + " redirects to " + (target ? url_for_people(target) : "nowhere") + says +
-                       "; redirects are not followed, so that pictures and key reach " +
-                       "only the server that was named: set endpoint to the final URL");
-  }
-  switch (code) {
-    case 401:
-      return lasting(StatusKind::unavailable,
-                     shown_url_ +
-                         (settings_.api_key.empty() ? " wants an API key" : " does not accept the API key") +
-                         says + "; put a valid one into api-key-file or SACCADE_API_KEY");
-    case 403:
-      return lasting(StatusKind::unavailable,
-                     shown_url_ + " forbids the call" + says + "; check what the API key is allowed to use");
-    case 404:
-      return lasting(StatusKind::unavailable, shown_url_ + " does not know the path or the model" + says +
-                                                  "; check endpoint and model");
-    case 413:
-      return lasting(StatusKind::invalid_argument,
-                     "a request of " + std::to_string(g_bytes_get_size(body_.get())) +
-                         " bytes is too large for " + shown_url_ + says +
-                         "; lower max-size, jpeg-quality or the number of frames");
-    case 408:
-    case 429:
-      return {{StatusKind::unavailable,
-               shown_url_ + " is too busy" + says + "; ask less often or raise the limit"},
-              true,
-              retry_after_header(message_.get())};
-    default: break;
-  }
-  if (code >= 500) {
-    return {{StatusKind::unavailable, shown_url_ + " failed" + says + "; see the server's own log"},
-            true,
-            retry_after_header(message_.get())};
-  }
-  return lasting(StatusKind::invalid_argument,
-                 shown_url_ + " refuses the request" + says + "; check that the model takes images");
+CallFailure CloudCall::transport_error(const GError &error) const {
+  return timed_out_ ? timeout_failure(this_attempt()) : transport_failure(this_attempt(), error);
 }
 
 }  // namespace saccade

@@ -4,44 +4,21 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
-#include "base/time.h"
-#include "mllm/answer.h"
-#include "offload/chat_completion.h"
-#include "offload/link_estimate.h"
+#include "offload/chat_question.h"
+#include "offload/cloud_outcome.h"
+#include "offload/cloud_settings.h"
 
 namespace saccade {
-
-struct CloudSettings {
-  std::string endpoint;  // as chat_completions_url() takes it
-  std::string api_key;   // sent as a bearer token; empty = none. Stands in no log line and no error sentence.
-  Duration timeout = std::chrono::seconds(30);  // of one attempt, to the last byte of the answer; not retried
-  int retries = 2;                              // more attempts after one that failed for a passing reason
-  Duration retry_backoff_factor =
-      std::chrono::milliseconds(500);                    // wait before the first retry; doubles each time
-  Duration retry_backoff_max = std::chrono::seconds(8);  // longest wait, a server's Retry-After included
-  bool ssl_strict = true;                                // refuse certificates that cannot be verified
-  std::size_t max_response_size = std::size_t{1} << 20;  // bytes
-  int max_in_flight = 4;  // calls that are not answered yet, those waiting for a retry included
-  LinkSettings link;
-};
-
-// How a call ended. Exactly one per accepted submit().
-struct CloudOutcome {
-  Result<Answer> answer;
-  std::size_t bytes_sent = 0;      // on the wire above TLS, headers and every attempt included
-  std::size_t bytes_received = 0;  // likewise
-  Duration took{};                 // from the first attempt's start to the end, waits included
-  Duration last_attempt{};
-  int attempts = 0;
-};
 
 struct CloudStatistics {
   std::uint64_t answered = 0;
   std::uint64_t failed = 0;
   std::uint64_t cancelled = 0;
+  std::uint64_t verified = 0;  // of those answered: whose draft the cloud verified
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   LinkSnapshot link;
@@ -52,17 +29,30 @@ struct CloudStatistics {
 class CloudClient {
  public:
   using Ticket = std::uint64_t;
+  // How it ended: once per question that was taken.
   using OutcomeCallback = std::function<void(CloudOutcome)>;
+  // All of the answer that is there so far. After a failure in the middle it starts anew.
+  using GrowthCallback = std::function<void(const std::string &text)>;
   // After every call that says something about the link. `changed`: it went up or down by it.
   using LinkCallback = std::function<void(const LinkSnapshot &link, bool changed, const std::string &reason)>;
 
-  // Starts the client's thread; nothing is sent yet. invalid_argument when the settings make no sense.
+  // Starts the client's thread; nothing is sent yet. invalid_argument when the settings make
+  // no sense, not_found when tls_database cannot be read.
   static Result<std::unique_ptr<CloudClient>> create(CloudSettings settings, LinkCallback on_link = {});
   ~CloudClient();
 
-  // Takes the question and returns at once. Refused with `exhausted` when max_in_flight calls are out, with
-  // `unavailable` while the link is down, with `cancelled` after stop(); then `done` is never called.
-  Result<Ticket> submit(const ChatQuestion &question, OutcomeCallback done);
+  struct Asking {
+    OutcomeCallback done;
+    GrowthCallback growth = {};
+    // What the edge thinks, to be verified by the cloud; empty = nothing is. Not set: it is not known yet,
+    // and what can be sent before it is sent meanwhile; go_on() must follow.
+    std::optional<std::string> draft = std::string();
+  };
+  // Takes the question and returns at once. Refused with `exhausted` when max_in_flight questions are out,
+  // with `unavailable` while no server can be reached, with `cancelled` after stop(); then nothing is called.
+  Result<Ticket> submit(ChatQuestion question, Asking asking);
+  // The draft of a question that was submitted without one; empty = none is to be verified. Once.
+  void go_on(Ticket ticket, std::string draft);
   // The call ends as `cancelled` soon, and its place is free at once; a ticket that has ended already is
   // ignored.
   void cancel(Ticket ticket);

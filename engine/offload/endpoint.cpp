@@ -57,6 +57,20 @@ Result<std::string> chat_completions_url(const std::string &typed) {
   return std::string(joined.get());
 }
 
+Result<std::vector<std::string>> chat_completions_urls(const std::string &typed) {
+  constexpr const char *kBetween = ", \t\r\n";
+  std::vector<std::string> urls;
+  for (std::size_t at = 0; (at = typed.find_first_not_of(kBetween, at)) != std::string::npos;) {
+    const auto end = std::min(typed.find_first_of(kBetween, at), typed.size());
+    auto url = chat_completions_url(typed.substr(at, end - at));
+    if (!url.ok()) return url.status();
+    urls.push_back(std::move(url).value());
+    at = end;
+  }
+  if (urls.empty()) return bad_endpoint("endpoint is empty");
+  return urls;
+}
+
 std::string url_for_people(const std::string &url) {
   const auto uri = parse_uri(url);
   if (!uri) return "(no URL)";

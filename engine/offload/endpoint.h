@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 
@@ -11,6 +12,9 @@ namespace saccade {
 // Accepts "http://host:8080", ".../v1", ".../v1/" and a full ".../v1/chat/completions"; any other path is
 // taken as it is. invalid_argument when it is not http(s), names no host, or carries a user and password.
 Result<std::string> chat_completions_url(const std::string &typed);
+
+// The URLs in a list with commas or blanks between them, each as above; at least one. The same errors.
+Result<std::vector<std::string>> chat_completions_urls(const std::string &typed);
 
 // The URL without its query, which may hold a secret: fit for a log line or an error sentence.
 std::string url_for_people(const std::string &url);

@@ -288,9 +288,9 @@ void SegmentSender::send(Serial serial, const std::stop_token &stop) {
     Segment &segment = found->second;
     question = {settings_.model, segment.what.question, std::move(segment.images), segment.max_tokens};
   }
-  const auto ticket = client_->submit(question, [this, serial](CloudOutcome outcome) {
-    end(serial, std::move(outcome.answer), outcome.bytes_sent, false);
-  });
+  const auto ticket = client_->submit(std::move(question), {.done = [this, serial](CloudOutcome outcome) {
+                                        end(serial, std::move(outcome.answer), outcome.bytes_sent, false);
+                                      }});
   if (!ticket.ok()) {
     return end(serial, ticket.status(), 0, ticket.status().kind() == StatusKind::unavailable);
   }

@@ -1,13 +1,13 @@
-#include "offload/chat_completion.h"
+#include "offload/chat_reply.h"
 
 #include <glib.h>
 #include <gtest/gtest.h>
 #include <json-glib/json-glib.h>
 
 #include <cmath>
-#include <cstdio>
 
-#include "offload/endpoint.h"
+#include "base/glib_pointer.h"
+#include "offload/chat_question.h"
 
 namespace saccade {
 namespace {
@@ -16,43 +16,99 @@ const std::string kGood =
     R"({"choices":[{"message":{"role":"assistant","content":" red \n"},"finish_reason":"length",)"
     R"("logprobs":{"content":[{"token":"r","logprob":-0.2},{"token":"ed","logprob":0}]}}]})";
 
+Result<Answer> answer_in(const std::string &body) {
+  const auto reply = parse_chat_completion(body);
+  return reply.ok() ? answer_of(reply.value()) : Result<Answer>(reply.status());
+}
+
 std::string with_content(const std::string &content) {
   return R"({"choices":[{"message":{"content":)" + content + "}}]}";
 }
 
-// Breaks when a server could not read what we ask: the parts, the data URIs and the sampling settings.
-TEST(ChatCompletion, RequestHoldsTextThenImagesThenSampling) {
-  const ChatQuestion question{
-      "m", "Which \"colour\"?\n\xF0\x9F\x9A\xA6", {{0xFF, 0xD8, 1}, {0xFF, 0xD8, 2}}, 7};
-  const auto body = chat_completion_request(question);
+// A request as a server reads it.
+class Request {
+ public:
+  explicit Request(const std::string &body) : parser_(json_parser_new()) {
+    EXPECT_TRUE(json_parser_load_from_data(parser_.get(), body.c_str(), -1, nullptr)) << body;
+  }
+  JsonObject *root() const { return json_node_get_object(json_parser_get_root(parser_.get())); }
+  JsonObject *message(unsigned i) const {
+    return json_array_get_object_element(json_object_get_array_member(root(), "messages"), i);
+  }
+  unsigned messages() const {
+    return json_array_get_length(json_object_get_array_member(root(), "messages"));
+  }
 
-  JsonParser *parser = json_parser_new();
-  ASSERT_TRUE(json_parser_load_from_data(parser, body.c_str(), -1, nullptr));
-  JsonObject *root = json_node_get_object(json_parser_get_root(parser));
+ private:
+  ObjectPointer<JsonParser> parser_;
+};
+
+Request request_for(const ChatQuestion &question, const GivenWords &given = {}) {
+  return Request(chat_request_head(question) + chat_request_tail(question, given));
+}
+
+// Breaks when a server could not read what we ask: the parts, the data URIs and the sampling settings.
+TEST(ChatCompletion, RequestHoldsTextThenImagesThenSoundThenSampling) {
+  const ChatQuestion question{"m",
+                              "Which \"colour\"?\n\xF0\x9F\x9A\xA6",
+                              {{0xFF, 0xD8, 1}, {0xFF, 0xD8, 2}},
+                              7,
+                              {'R', 'I', 'F', 'F'}};
+  const auto request = request_for(question);
+  JsonObject *root = request.root();
   EXPECT_STREQ(json_object_get_string_member(root, "model"), "m");
   EXPECT_EQ(json_object_get_int_member(root, "max_tokens"), 7);
   EXPECT_EQ(json_object_get_double_member(root, "temperature"), 0);
-  EXPECT_FALSE(json_object_get_boolean_member(root, "stream"));
+  EXPECT_TRUE(json_object_get_boolean_member(root, "stream"));
   EXPECT_TRUE(json_object_get_boolean_member(root, "logprobs"));
-  JsonArray *messages = json_object_get_array_member(root, "messages");
-  ASSERT_EQ(json_array_get_length(messages), 1U);
-  JsonArray *content = json_object_get_array_member(json_array_get_object_element(messages, 0), "content");
-  ASSERT_EQ(json_array_get_length(content), 3U);
+  EXPECT_FALSE(json_object_has_member(root, "continue_final_message"));
+  ASSERT_EQ(request.messages(), 1U);
+  JsonArray *content = json_object_get_array_member(request.message(0), "content");
+  ASSERT_EQ(json_array_get_length(content), 4U);
   EXPECT_EQ(json_object_get_string_member(json_array_get_object_element(content, 0), "text"), question.text);
   JsonObject *second = json_object_get_object_member(json_array_get_object_element(content, 2), "image_url");
   EXPECT_STREQ(json_object_get_string_member(second, "url"), "data:image/jpeg;base64,/9gC");
-  g_object_unref(parser);
+  JsonObject *sound = json_object_get_object_member(json_array_get_object_element(content, 3), "input_audio");
+  EXPECT_STREQ(json_object_get_string_member(sound, "data"), "UklGRg==");
+  EXPECT_STREQ(json_object_get_string_member(sound, "format"), "wav");
+}
+
+// Breaks when a draft is sent in other fields than those that servers know, or in some that they refuse
+// together.
+TEST(ChatCompletion, DraftsStandInStandardFields) {
+  const ChatQuestion question{"m", "What?", {}, 7};
+  const auto scored = request_for(question, {DraftUse::score, "A red car"});
+  EXPECT_STREQ(json_object_get_string_member(scored.message(1), "role"), "assistant");
+  EXPECT_STREQ(json_object_get_string_member(scored.message(1), "content"), "A red car");
+  EXPECT_EQ(json_object_get_int_member(scored.root(), "prompt_logprobs"), 1);
+  EXPECT_EQ(json_object_get_int_member(scored.root(), "max_tokens"), 1);
+  EXPECT_FALSE(json_object_get_boolean_member(scored.root(), "stream")) << "refused with prompt_logprobs";
+  EXPECT_TRUE(json_object_get_boolean_member(scored.root(), "continue_final_message"));
+  EXPECT_FALSE(json_object_get_boolean_member(scored.root(), "add_generation_prompt"));
+
+  const auto gone_on = request_for(question, {DraftUse::go_on, "A red"});
+  EXPECT_STREQ(json_object_get_string_member(gone_on.message(1), "content"), "A red");
+  EXPECT_FALSE(json_object_has_member(gone_on.root(), "prompt_logprobs"));
+  EXPECT_EQ(json_object_get_int_member(gone_on.root(), "max_tokens"), 7);
+  EXPECT_TRUE(json_object_get_boolean_member(gone_on.root(), "stream"));
+
+  const auto predicted = request_for(question, {DraftUse::predict, "A red car"});
+  EXPECT_EQ(predicted.messages(), 1U);
+  JsonObject *prediction = json_object_get_object_member(predicted.root(), "prediction");
+  EXPECT_STREQ(json_object_get_string_member(prediction, "type"), "content");
+  EXPECT_STREQ(json_object_get_string_member(prediction, "content"), "A red car");
 }
 
 // Breaks when a question with broken UTF-8 makes a request that no server can parse.
 TEST(ChatCompletion, RequestIsUtf8WhateverTheQuestion) {
-  const auto body = chat_completion_request({"m", "a\xFFz", {}, 1});
+  const ChatQuestion question{"m", "a\xFFz", {}, 1};
+  const auto body = chat_request_head(question) + chat_request_tail(question, {DraftUse::go_on, "\xC3"});
   EXPECT_TRUE(g_utf8_validate(body.data(), static_cast<gssize>(body.size()), nullptr));
 }
 
 // Breaks when the answer, its confidence or its truncation is read wrongly.
 TEST(ChatCompletion, AnswerIsReadWithItsConfidence) {
-  const auto answer = parse_chat_completion(kGood);
+  const auto answer = answer_in(kGood);
   ASSERT_TRUE(answer.ok()) << answer.status().message();
   EXPECT_EQ(answer.value().text, "red");
   EXPECT_EQ(answer.value().token_log_probabilities.size(), 2U);
@@ -66,8 +122,8 @@ TEST(ChatCompletion, WithoutUsableLogProbabilitiesTheConfidenceIsTheStatedDefaul
   for (const char *logprobs :
        {"null", "{}", R"({"content":null})", R"({"content":[{"logprob":-1},{"logprob":"x"}]})",
         R"({"content":[7]})", R"({"content":{"logprob":-1}})", "[]"}) {
-    const auto answer = parse_chat_completion(R"({"choices":[{"message":{"content":"x"},"logprobs":)" +
-                                              std::string(logprobs) + "}]}");
+    const auto answer =
+        answer_in(R"({"choices":[{"message":{"content":"x"},"logprobs":)" + std::string(logprobs) + "}]}");
     ASSERT_TRUE(answer.ok()) << logprobs;
     EXPECT_EQ(answer.value().confidence, kUnknownConfidence) << logprobs;
   }
@@ -75,8 +131,7 @@ TEST(ChatCompletion, WithoutUsableLogProbabilitiesTheConfidenceIsTheStatedDefaul
 
 // Breaks when servers that answer in parts are not understood.
 TEST(ChatCompletion, ContentMayBeParts) {
-  const auto answer =
-      parse_chat_completion(with_content(R"([{"type":"text","text":"a"},{"type":"x"},{"text":"b"}])"));
+  const auto answer = answer_in(with_content(R"([{"type":"text","text":"a"},{"type":"x"},{"text":"b"}])"));
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer.value().text, "ab");
 }
@@ -127,7 +182,7 @@ TEST(ChatCompletion, NonsenseIsRefusedWithASentence) {
       {"an error of a strange type", R"({"error":[1]})", StatusKind::unavailable},
   };
   for (const auto &nonsense : cases) {
-    const auto answer = parse_chat_completion(nonsense.body);
+    const auto answer = answer_in(nonsense.body);
     ASSERT_FALSE(answer.ok()) << nonsense.name;
     EXPECT_EQ(answer.status().kind(), nonsense.kind) << nonsense.name << ": " << answer.status().message();
     EXPECT_FALSE(answer.status().message().empty()) << nonsense.name;
@@ -147,6 +202,33 @@ TEST(ChatCompletion, DamageAnywhereIsSurvived) {
   }
 }
 
+// Breaks when what a server tells of a prediction or of the prompt's tokens is read wrongly: the token that
+// stands in the prompt is the one of the higher rank.
+TEST(ChatCompletion, WhatIsToldOfADraftIsRead) {
+  const auto reply = parse_chat_completion(
+      R"({"choices":[{"message":{"content":"x"}}],"usage":{"completion_tokens":3,)"
+      R"("completion_tokens_details":{"accepted_prediction_tokens":2,"rejected_prediction_tokens":1}},)"
+      R"("prompt_logprobs":[null,{"5":{"logprob":-0.5,"rank":1,"decoded_token":"A"}},)"
+      R"({"7":{"logprob":-0.1,"rank":1,"decoded_token":" blue"},)"
+      R"("6":{"logprob":-3,"rank":4,"decoded_token":" red"}},{"8":{"rank":1}},7]})");
+  ASSERT_TRUE(reply.ok());
+  EXPECT_EQ(reply.value().predicted_right, 2);
+  EXPECT_EQ(reply.value().predicted_wrong, 1);
+  EXPECT_EQ(reply.value().tokens, 3);
+  ASSERT_TRUE(reply.value().prompt_tokens);
+  const auto &tokens = *reply.value().prompt_tokens;
+  ASSERT_EQ(tokens.size(), 5U);
+  EXPECT_EQ(tokens[0].rank, 0);
+  EXPECT_EQ(tokens[1].text, "A");
+  EXPECT_EQ(tokens[1].rank, 1);
+  EXPECT_FLOAT_EQ(tokens[1].log_probability, -0.5F);
+  EXPECT_EQ(tokens[2].text, " red");
+  EXPECT_EQ(tokens[2].rank, 4);
+  EXPECT_EQ(tokens[3].rank, 0);
+  EXPECT_FALSE(parse_chat_completion(kGood).value().prompt_tokens);
+  EXPECT_FALSE(parse_chat_completion(kGood).value().predicted_right);
+}
+
 // Breaks when a server's own words flood a log line or smuggle control characters into it.
 TEST(ChatCompletion, ComplaintsAreOneShortPrintableLine) {
   const auto complaint =
@@ -155,56 +237,6 @@ TEST(ChatCompletion, ComplaintsAreOneShortPrintableLine) {
   EXPECT_TRUE(complaint.starts_with("bad  [31mkey xxx"));
   EXPECT_EQ(server_complaint("<html>"), "");
   EXPECT_EQ(server_complaint(R"({"detail":"Not Found"})"), "Not Found");
-}
-
-// Breaks when a base URL no longer finds the chat-completions call, or a complete one is changed.
-TEST(Endpoint, WhatUsersTypeBecomesTheCall) {
-  const std::pair<const char *, const char *> cases[] = {
-      {"http://h:8080", "http://h:8080/v1/chat/completions"},
-      {"http://h:8080/", "http://h:8080/v1/chat/completions"},
-      {"https://h/v1", "https://h/v1/chat/completions"},
-      {"https://h/v1/", "https://h/v1/chat/completions"},
-      {"http://[::1]:80/v1/chat/completions", "http://[::1]:80/v1/chat/completions"},
-      {"https://h/openai/v1", "https://h/openai/v1/chat/completions"},
-      {"https://h/deployments/x/chat/completions?api-version=1",
-       "https://h/deployments/x/chat/completions?api-version=1"},
-  };
-  for (const auto &[typed, expected] : cases) {
-    const auto url = chat_completions_url(typed);
-    ASSERT_TRUE(url.ok()) << typed;
-    EXPECT_EQ(url.value(), expected);
-  }
-}
-
-// Breaks when an endpoint that cannot work is taken, or a password in it would reach a log.
-TEST(Endpoint, WhatCannotWorkIsRefused) {
-  for (const char *typed :
-       {"", "localhost:8080", "ftp://h/v1", "http://", "not a url", "http://user:secret@h/v1"}) {
-    const auto url = chat_completions_url(typed);
-    ASSERT_FALSE(url.ok()) << typed;
-    EXPECT_EQ(url.status().message().find("secret"), std::string::npos);
-    EXPECT_NE(url.status().message().find("/v1/chat/completions"), std::string::npos)
-        << "says what is wanted";
-  }
-  EXPECT_EQ(url_for_people("https://h/v1/x?key=secret"), "https://h/v1/x");
-}
-
-// Breaks when a key file with a newline, an empty one or a missing one is taken wrongly.
-TEST(Endpoint, KeyFilesAreReadOrRefused) {
-  const std::string path = testing::TempDir() + "saccade_key";
-  ASSERT_TRUE(g_file_set_contents(path.c_str(), " sk-123\n", -1, nullptr));
-  EXPECT_EQ(read_api_key(path).value(), "sk-123");
-  ASSERT_TRUE(g_file_set_contents(path.c_str(), " \n", -1, nullptr));
-  EXPECT_FALSE(read_api_key(path).ok());
-  ASSERT_TRUE(g_file_set_contents(path.c_str(), "sk-1\r\nX-Evil: 1", -1, nullptr));
-  EXPECT_FALSE(read_api_key(path).ok());
-  EXPECT_EQ(read_api_key(path).status().message().find("Evil"), std::string::npos);
-  std::remove(path.c_str());
-  EXPECT_EQ(read_api_key(path).status().kind(), StatusKind::not_found);
-  g_setenv("SACCADE_API_KEY", "from-the-environment", TRUE);
-  EXPECT_EQ(read_api_key("").value(), "from-the-environment");
-  g_unsetenv("SACCADE_API_KEY");
-  EXPECT_EQ(read_api_key("").value(), "");
 }
 
 }  // namespace

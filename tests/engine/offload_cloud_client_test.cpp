@@ -58,7 +58,7 @@ CloudOutcome ask_once(const CloudSettings &settings) {
   Outcomes outcomes;
   auto client = CloudClient::create(settings);
   EXPECT_TRUE(client.ok()) << client.status().message();
-  const auto ticket = client.value()->submit(kQuestion, outcomes.callback());
+  const auto ticket = client.value()->submit(kQuestion, {.done = outcomes.callback()});
   EXPECT_TRUE(ticket.ok()) << ticket.status().message();
   return outcomes.wait_for();
 }
@@ -76,7 +76,7 @@ TEST(CloudClient, AnswersAndCounts) {
   Outcomes outcomes;
   auto client = CloudClient::create(settings);
   ASSERT_TRUE(client.ok());
-  ASSERT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+  ASSERT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
   const auto outcome = outcomes.wait_for();
   ASSERT_TRUE(outcome.answer.ok()) << message_of(outcome);
   EXPECT_EQ(outcome.answer.value().text, "red");
@@ -86,7 +86,7 @@ TEST(CloudClient, AnswersAndCounts) {
   EXPECT_EQ(requests[0].line, "POST /v1/chat/completions HTTP/1.1");
   EXPECT_EQ(requests[0].headers.at("authorization"), "Bearer sk-secret");
   EXPECT_EQ(requests[0].headers.at("content-type"), "application/json");
-  EXPECT_EQ(requests[0].body, chat_completion_request(kQuestion));
+  EXPECT_EQ(requests[0].body, chat_request_head(kQuestion) + chat_request_tail(kQuestion));
   EXPECT_GT(outcome.bytes_sent, requests[0].body.size());
   EXPECT_GT(outcome.bytes_received, completion("red", -0.1).size());
   const auto statistics = client.value()->statistics();
@@ -249,11 +249,11 @@ TEST(CloudClient, ABoundedNumberOfCallsIsOut) {
   Outcomes outcomes;
   auto client = CloudClient::create(settings);
   ASSERT_TRUE(client.ok());
-  EXPECT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+  EXPECT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
   EXPECT_TRUE(client.value()->has_room());
-  EXPECT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+  EXPECT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
   EXPECT_FALSE(client.value()->has_room());
-  const auto third = client.value()->submit(kQuestion, outcomes.callback());
+  const auto third = client.value()->submit(kQuestion, {.done = outcomes.callback()});
   EXPECT_EQ(third.status().kind(), StatusKind::exhausted);
   server.wait_for_requests(2);
   client.value()->stop();
@@ -268,14 +268,14 @@ TEST(CloudClient, CancelEndsOneCall) {
   Outcomes outcomes;
   auto client = CloudClient::create(settings);
   ASSERT_TRUE(client.ok());
-  const auto ticket = client.value()->submit(kQuestion, outcomes.callback());
+  const auto ticket = client.value()->submit(kQuestion, {.done = outcomes.callback()});
   ASSERT_TRUE(ticket.ok());
   server.wait_for_requests(1);
   client.value()->cancel(ticket.value());
   EXPECT_TRUE(client.value()->has_room());
   EXPECT_EQ(outcomes.wait_for(1).answer.status().kind(), StatusKind::cancelled);
   client.value()->cancel(ticket.value());
-  ASSERT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+  ASSERT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
   EXPECT_TRUE(outcomes.wait_for(2).answer.ok());
 }
 
@@ -294,12 +294,12 @@ TEST(CloudClient, StopEndsEverythingFromAnyState) {
       Outcomes outcomes;
       auto client = CloudClient::create(settings);
       ASSERT_TRUE(client.ok());
-      ASSERT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+      ASSERT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
       if (arrived) server.wait_for_requests(1);
       client.value()->stop();
       ASSERT_EQ(outcomes.count(), 1U);
       EXPECT_EQ(outcomes.wait_for().answer.status().kind(), StatusKind::cancelled);
-      EXPECT_EQ(client.value()->submit(kQuestion, outcomes.callback()).status().kind(),
+      EXPECT_EQ(client.value()->submit(kQuestion, {.done = outcomes.callback()}).status().kind(),
                 StatusKind::cancelled);
       client.value()->stop();
     }
@@ -317,7 +317,8 @@ TEST(CloudClient, EverySubmitThatWasTakenEndsOnceWhenStoppedMeanwhile) {
     ASSERT_TRUE(client.ok());
     std::size_t taken = 0;
     std::jthread submitter([&] {
-      for (int i = 0; i < 20; ++i) taken += client.value()->submit(kQuestion, outcomes.callback()).ok();
+      for (int i = 0; i < 20; ++i)
+        taken += client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok();
     });
     client.value()->stop();
     submitter.join();
@@ -346,7 +347,7 @@ TEST(CloudClient, TheLinkGoesDownAndComesBack) {
       });
   ASSERT_TRUE(client.ok());
   for (std::size_t i = 1; i <= 2; ++i) {
-    ASSERT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+    ASSERT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
     EXPECT_FALSE(outcomes.wait_for(i).answer.ok());
   }
   {
@@ -354,7 +355,7 @@ TEST(CloudClient, TheLinkGoesDownAndComesBack) {
     changed_once.wait(lock, [&] { return changes.size() == 2; });
     EXPECT_EQ(changes, (std::vector<bool>{false, true}));
   }
-  ASSERT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+  ASSERT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
   EXPECT_TRUE(outcomes.wait_for(3).answer.ok());
 }
 
@@ -367,9 +368,9 @@ TEST(CloudClient, WhileTheLinkIsDownSegmentsAreRefusedWithoutACall) {
   Outcomes outcomes;
   auto client = CloudClient::create(settings);
   ASSERT_TRUE(client.ok());
-  ASSERT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+  ASSERT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
   outcomes.wait_for();
-  const auto refused = client.value()->submit(kQuestion, outcomes.callback()).status();
+  const auto refused = client.value()->submit(kQuestion, {.done = outcomes.callback()}).status();
   EXPECT_EQ(refused.kind(), StatusKind::unavailable);
   EXPECT_NE(refused.message().find("is down after 1 failed calls; it is tried again in"), std::string::npos)
       << refused.message();
@@ -385,7 +386,7 @@ TEST(CloudClient, ATooLargeRequestDoesNotTakeTheLinkDown) {
   auto client = CloudClient::create(settings);
   ASSERT_TRUE(client.ok());
   for (std::size_t i = 1; i <= 3; ++i) {
-    ASSERT_TRUE(client.value()->submit(kQuestion, outcomes.callback()).ok());
+    ASSERT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
     outcomes.wait_for(i);
   }
   EXPECT_TRUE(client.value()->statistics().link.up);

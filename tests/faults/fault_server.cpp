@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <stdexcept>
@@ -79,31 +80,52 @@ Request parse_head(const std::string &head) {
   return request;
 }
 
-std::optional<Request> read_request(const std::stop_token &stop, int fd) {
+// What chunks say together; nothing while the last one is missing.
+std::optional<std::string> joined_chunks(const std::string &data) {
+  std::string body;
+  for (std::size_t at = 0;;) {
+    const auto line = data.find("\r\n", at);
+    if (line == std::string::npos) return std::nullopt;
+    const auto size = std::strtoul(data.c_str() + at, nullptr, 16);
+    if (data.size() < line + 2 + size + 2) return std::nullopt;
+    if (size == 0) return body;
+    body += data.substr(line + 2, size);
+    at = line + 2 + size + 2;
+  }
+}
+
+// Of what came behind the head; nothing while something is missing.
+std::optional<std::string> body_of(const Request &request, const std::string &data) {
+  if (request.headers.contains("transfer-encoding")) return joined_chunks(data);
+  const auto length = request.headers.find("content-length");
+  if (length != request.headers.end() && data.size() < std::strtoul(length->second.c_str(), nullptr, 10)) return std::nullopt;
+  return data;
+}
+
+std::optional<Request> read_request(const std::stop_token &stop, int fd, std::atomic<std::size_t> &bytes) {
   std::string data;
-  std::size_t head_end = std::string::npos;
-  std::size_t wanted = 0;
-  Request request;
+  std::optional<Request> request;
   while (!stop.stop_requested()) {
-    if (head_end == std::string::npos) {
-      head_end = data.find("\r\n\r\n");
-      if (head_end != std::string::npos) {
-        request = parse_head(data.substr(0, head_end));
-        wanted = head_end + 4 + std::stoul("0" + request.headers["content-length"]);
+    const auto head_end = data.find("\r\n\r\n");
+    if (head_end != std::string::npos) {
+      if (!request) request = parse_head(data.substr(0, head_end));
+      if (auto body = body_of(*request, data.substr(head_end + 4))) {
+        request->body = std::move(*body);
+        return request;
       }
     }
-    if (head_end != std::string::npos && data.size() >= wanted) {
-      request.body = data.substr(head_end + 4);
-      return request;
-    }
+    const auto before = data.size();
     if (readable(fd) && !receive_some(fd, &data)) return std::nullopt;
+    bytes += data.size() - before;
   }
   return std::nullopt;
 }
 
 std::string head(const Behaviour &behaviour, const std::string &length_header) {
-  return "HTTP/1.1 " + std::to_string(behaviour.status) + " Whatever\r\nContent-Type: application/json\r\n" +
-         "Connection: close\r\n" + length_header + behaviour.headers + "\r\n";
+  const bool typed = behaviour.headers.find("Content-Type") != std::string::npos;
+  return "HTTP/1.1 " + std::to_string(behaviour.status) + " Whatever\r\n" +
+         (typed ? "" : "Content-Type: application/json\r\n") + "Connection: close\r\n" + length_header +
+         behaviour.headers + "\r\n";
 }
 
 std::string length_of(std::size_t bytes) { return "Content-Length: " + std::to_string(bytes) + "\r\n"; }
@@ -154,6 +176,20 @@ std::string completion(const std::string &text, double log_probability) {
          std::to_string(log_probability) + "}]}}]}";
 }
 
+std::string chunk(const std::string &text, const std::string &finish_reason, const std::string &more) {
+  std::string json = R"({"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":")";
+  json += text;
+  json += R"("},"finish_reason":)";
+  json += finish_reason.empty() ? "null" : R"(")" + finish_reason + R"(")";
+  return json.append("}]").append(more).append("}");
+}
+
+Behaviour Behaviour::events(const std::vector<std::string> &data) {
+  std::string body;
+  for (const auto &one : data) body += "data: " + one + "\n\n";
+  return reply(200, body + "data: [DONE]\n\n", "Content-Type: text/event-stream\r\n");
+}
+
 FaultServer::FaultServer(std::vector<Behaviour> script) : script_(std::move(script)) {
   if (script_.empty()) throw std::invalid_argument("a fault server needs at least one behaviour");
   listener_ = listen_on_loopback(&port_);
@@ -180,7 +216,8 @@ void FaultServer::accept_connections(const std::stop_token &stop) {
 }
 
 void FaultServer::serve(const std::stop_token &stop, int connection) {
-  if (auto request = read_request(stop, connection)) behave(stop, connection, note(std::move(*request)));
+  if (auto request = read_request(stop, connection, bytes_))
+    behave(stop, connection, note(std::move(*request)));
 }
 
 Behaviour FaultServer::note(Request request) {
@@ -200,6 +237,10 @@ std::size_t FaultServer::request_count() const { return requests().size(); }
 
 void FaultServer::wait_for_requests(std::size_t count) const {
   while (request_count() < count) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+}
+
+void FaultServer::wait_for_bytes(std::size_t count) const {
+  while (bytes_ < count) std::this_thread::sleep_for(std::chrono::milliseconds(2));
 }
 
 std::string refused_url() {

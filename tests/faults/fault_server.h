@@ -16,7 +16,7 @@ namespace saccade::faults {
 struct Request {
   std::string line;                            // "POST /v1/chat/completions HTTP/1.1"
   std::map<std::string, std::string> headers;  // names in lower case
-  std::string body;
+  std::string body;                            // its chunks joined, where it came in chunks
 };
 
 // What the server does once it has read a request.
@@ -37,6 +37,8 @@ struct Behaviour {
   static Behaviour reply(int status, std::string body, std::string headers = {}) {
     return {Kind::reply, status, std::move(headers), std::move(body)};
   }
+  // A stream of server-sent events, each with one of these as its data, and [DONE] at the end.
+  static Behaviour events(const std::vector<std::string> &data);
   static Behaviour hang() { return {Kind::hang}; }
   static Behaviour hang_mid_body(std::string body) { return {Kind::hang_mid_body, 200, {}, std::move(body)}; }
   static Behaviour reset() { return {Kind::reset}; }
@@ -45,6 +47,11 @@ struct Behaviour {
 
 // A well-formed chat completion that says `text`, each token with the given log-probability.
 std::string completion(const std::string &text, double log_probability = -0.1);
+
+// One chunk of a streamed completion. `more`: members of the chunk beside its choices, each with a comma in
+// front.
+std::string chunk(const std::string &text, const std::string &finish_reason = "",
+                  const std::string &more = "");
 
 // Thread-safe. The n-th request is treated as the n-th behaviour says; the last one goes on for ever.
 class FaultServer {
@@ -59,6 +66,8 @@ class FaultServer {
   std::size_t request_count() const;
   // Blocks until that many requests have been read in full.
   void wait_for_requests(std::size_t count) const;
+  // Blocks until that many bytes have come, of requests that are whole or not.
+  void wait_for_bytes(std::size_t count) const;
 
  private:
   void accept_connections(const std::stop_token &stop);
@@ -68,6 +77,7 @@ class FaultServer {
   const std::vector<Behaviour> script_;
   int listener_ = -1;
   int port_ = 0;
+  std::atomic<std::size_t> bytes_ = 0;
   mutable std::mutex mutex_;
   std::vector<Request> requests_;
   std::vector<std::jthread> connections_;

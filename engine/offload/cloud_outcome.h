@@ -1,0 +1,36 @@
+// How a question to the cloud ended.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "mllm/answer.h"
+
+namespace saccade {
+
+// How a draft was used.
+enum class Verification {
+  none,       // there was none, it was not to be verified, or the server cannot
+  predicted,  // in one call, as a prediction
+  scored,     // in one call that scores it, and a second that goes on where the draft does not hold
+};
+
+struct CloudOutcome {
+  // tokens_guessed and tokens_guessed_right are the draft's, where it was verified.
+  Result<Answer> answer = Status();
+  Verification verification = Verification::none;
+  std::string asked;               // the server, as url_for_people() shows it
+  std::size_t bytes_sent = 0;      // on the wire above TLS, headers and every attempt included
+  std::size_t bytes_received = 0;  // likewise
+  Duration took{};                 // from the first attempt's start to the end, waits included
+  Duration first_text{};           // from there to the first words; zero when none came
+  Duration last_attempt{};
+  int calls = 0;
+  int attempts = 0;
+  int attempts_lost = 0;    // of them, those that failed on the way and not by the server's word
+  Duration connect_time{};  // of the last connection that was opened for it; zero when one was open already
+};
+
+}  // namespace saccade
