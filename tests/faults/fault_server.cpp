@@ -98,7 +98,8 @@ std::optional<std::string> joined_chunks(const std::string &data) {
 std::optional<std::string> body_of(const Request &request, const std::string &data) {
   if (request.headers.contains("transfer-encoding")) return joined_chunks(data);
   const auto length = request.headers.find("content-length");
-  if (length != request.headers.end() && data.size() < std::strtoul(length->second.c_str(), nullptr, 10)) return std::nullopt;
+  if (length != request.headers.end() && data.size() < std::strtoul(length->second.c_str(), nullptr, 10))
+    return std::nullopt;
   return data;
 }
 
