@@ -162,7 +162,6 @@ void CloudAsk::add_up(const CallReport &report) {
   ++outcome_.calls;
   outcome_.attempts += report.attempts;
   outcome_.attempts_lost += report.attempts_lost;
-  if (report.connect_time > Duration::zero()) outcome_.connect_time = report.connect_time;
 }
 
 void CloudAsk::end(Result<Answer> answer) {

@@ -19,6 +19,15 @@ gboolean accept_any_certificate(SoupMessage *, GTlsCertificate *, GTlsCertificat
   return TRUE;
 }
 
+// TCP's handshake is one round trip; TLS's, which comes after it, is more than one.
+Duration connection_time(SoupMessageMetrics *metrics) {
+  const auto start = soup_message_metrics_get_connect_start(metrics);
+  const auto tls = soup_message_metrics_get_tls_start(metrics);
+  const auto end = tls ? tls : soup_message_metrics_get_connect_end(metrics);
+  if (!start || end <= start) return Duration::zero();
+  return std::chrono::microseconds(static_cast<std::int64_t>(end - start));
+}
+
 bool is_event_stream(SoupMessage *message) {
   const char *type =
       soup_message_headers_get_content_type(soup_message_get_response_headers(message), nullptr);
@@ -50,6 +59,7 @@ void CloudCall::attempt() {
   ++report_.attempts;
   attempt_started_ = Clock::now();
   timed_out_ = body_complete_ = false;
+  connecting_ = {};
   received_.clear();
   received_size_ = 0;
   chunks_.reset();
@@ -169,6 +179,7 @@ void CloudCall::on_body_complete() {
   if (!reply.ok()) return fail(no_answer(this_attempt(), reply.status()));
   if (report_.first_text == Duration::zero()) report_.first_text = Clock::now() - started_;
   end_attempt();
+  tools_.endpoints.attempted(report_.endpoint, false, connecting_);
   end(std::move(reply));
 }
 
@@ -195,21 +206,12 @@ void CloudCall::end_attempt() {
                           soup_message_metrics_get_request_body_bytes_sent(metrics);
     report_.bytes_received += soup_message_metrics_get_response_header_bytes_received(metrics) +
                               soup_message_metrics_get_response_body_bytes_received(metrics);
-    note_connection(metrics);
+    connecting_ = connection_time(metrics);
   }
   if (!body_complete_) g_cancellable_cancel(cancellable_.get());
   stream_.reset();
   message_.reset();
   cancellable_.reset();
-}
-
-// TCP's handshake is one round trip; TLS's, which comes after it, is more than one.
-void CloudCall::note_connection(SoupMessageMetrics *metrics) {
-  const auto start = soup_message_metrics_get_connect_start(metrics);
-  const auto tls = soup_message_metrics_get_tls_start(metrics);
-  const auto end = tls ? tls : soup_message_metrics_get_connect_end(metrics);
-  if (start && end > start)
-    report_.connect_time = std::chrono::microseconds(static_cast<std::int64_t>(end - start));
 }
 
 // --- Between attempts
@@ -218,6 +220,7 @@ void CloudCall::note_connection(SoupMessageMetrics *metrics) {
 void CloudCall::fail(const CallFailure &failure) {
   end_attempt();
   if (cancel_asked_) return end(cancelled());
+  tools_.endpoints.attempted(report_.endpoint, failure.lost, connecting_);
   report_.attempts_lost += failure.lost;
   report_.refused = failure.refused;
   const bool may_retry = (failure.passing || failure.lost) && report_.attempts <= tools_.settings.retries;

@@ -37,8 +37,7 @@ struct CallReport {
   Duration last_attempt{};
   Duration first_text{};  // from the first attempt's start to the first text; zero when none came
   int attempts = 0;
-  int attempts_lost = 0;    // of them, those that failed on the way and not by the server's word
-  Duration connect_time{};  // of the last connection that was opened for it; zero when one was open already
+  int attempts_lost = 0;  // of them, those that failed on the way and not by the server's word
 };
 
 class CloudCall {
@@ -71,7 +70,6 @@ class CloudCall {
   void take(std::string_view bytes);
   void on_body_complete();
   void end_attempt();
-  void note_connection(SoupMessageMetrics *metrics);
   void fail(const CallFailure &failure);
   void end(Result<ChatReply> reply);
 
@@ -101,6 +99,7 @@ class CloudCall {
   std::string received_;    // of a response that is not streamed
   std::size_t received_size_ = 0;
   std::optional<ChatStream> chunks_;
+  Duration connecting_{};  // of the attempt; zero when a connection was open already
   bool cancel_asked_ = false;
   bool timed_out_ = false;
   bool body_complete_ = false;

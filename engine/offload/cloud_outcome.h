@@ -29,8 +29,7 @@ struct CloudOutcome {
   Duration last_attempt{};
   int calls = 0;
   int attempts = 0;
-  int attempts_lost = 0;    // of them, those that failed on the way and not by the server's word
-  Duration connect_time{};  // of the last connection that was opened for it; zero when one was open already
+  int attempts_lost = 0;  // of them, those that failed on the way and not by the server's word
 };
 
 }  // namespace saccade

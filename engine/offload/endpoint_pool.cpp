@@ -45,6 +45,13 @@ void EndpointPool::withdrawn(std::size_t endpoint) {
   ways_[endpoint].link.withdrawn();
 }
 
+void EndpointPool::attempted(std::size_t endpoint, bool lost, Duration connecting) {
+  const std::lock_guard lock(mutex_);
+  auto &link = ways_[endpoint].link;
+  link.attempted(1, lost ? 1 : 0);
+  if (connecting > Duration::zero()) link.connected(connecting);
+}
+
 DraftAbility EndpointPool::ability(std::size_t endpoint) const {
   const std::lock_guard lock(mutex_);
   return ways_[endpoint].ability;

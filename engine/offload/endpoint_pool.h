@@ -39,6 +39,9 @@ class EndpointPool {
   bool succeeded(std::size_t endpoint, Duration took, std::size_t bytes);
   bool failed(std::size_t endpoint, Clock::time_point now);
   void withdrawn(std::size_t endpoint);
+  // Of one attempt of a call: whether it was lost on the way, and how long its connection took to open, zero
+  // when one was open.
+  void attempted(std::size_t endpoint, bool lost, Duration connecting);
 
   DraftAbility ability(std::size_t endpoint) const;
   void learn(std::size_t endpoint, DraftAbility ability);

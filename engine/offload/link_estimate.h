@@ -5,8 +5,10 @@
 // thread-safe: guard it with the lock of the object that owns it. Time is passed in, so tests need no clock.
 #pragma once
 
+#include <array>
 #include <cstddef>
 
+#include "base/statistics.h"
 #include "base/time.h"
 
 namespace saccade {
@@ -24,7 +26,13 @@ struct LinkSnapshot {
       round_trip{};  // running mean from the first byte sent to the last received, the model's work included
   double throughput =
       0;  // bytes per second both ways, by the same clock: a lower bound of the wire; 0 = unknown
+  // A tenth of the recent calls were slower than this, in bytes per second by the same clock; 0 = unknown.
+  double throughput_p10 = 0;
+  double loss = 0;          // [0, 1]: share of the recent attempts that were lost on the way
+  Duration connect_time{};  // to the server and back, from setting up a connection; zero = unknown
   int failures_in_a_row = 0;
+
+  bool operator==(const LinkSnapshot &) const = default;
 };
 
 class LinkEstimate {
@@ -41,18 +49,29 @@ class LinkEstimate {
   // The outcome of a call. Both return true when the link went up or down by it.
   bool succeeded(Duration took, std::size_t bytes);
   bool failed(Clock::time_point now);
+  // Of one call's attempts, how many the network lost: refused, reset, timed out. What a server answered, be
+  // it an error, came through. Says nothing to the circuit breaker, which counts calls.
+  void attempted(int attempts, int lost);
+  // How long it took to open a connection, one round trip; calls over a connection that is open have none.
+  void connected(Duration took);
   // The call ended without saying anything about the link (it was cancelled): another may be tried.
   void withdrawn() { trying_ = false; }
 
   LinkSnapshot snapshot() const { return state_; }
 
  private:
+  static constexpr std::size_t kRecentCalls = 32;  // enough for a tenth of them, few enough to follow a train
+  static constexpr std::size_t kRecentAttempts = 32;
+
   LinkSettings settings_;
   LinkSnapshot state_;
   Clock::time_point down_until_{};
   Duration wait_{};
-  bool on_trial_ = false;  // counts as up, and is not trusted yet
-  bool trying_ = false;    // the one call on trial is out
+  bool on_trial_ = false;                             // counts as up, and is not trusted yet
+  bool trying_ = false;                               // the one call on trial is out
+  DurationStatistics paces_{kRecentCalls};            // per megabyte
+  std::array<bool, kRecentAttempts> attempt_lost_{};  // a ring
+  std::size_t attempts_ = 0;                          // ever made
 };
 
 }  // namespace saccade

@@ -1,51 +1,59 @@
 #include "offload/router.h"
 
-#include <cstdio>
+#include <algorithm>
 
 namespace saccade {
 
 namespace {
 
-RouteDecision to_edge(std::string reason) { return {Destination::edge, std::move(reason)}; }
-RouteDecision to_cloud(std::string reason) { return {Destination::cloud, std::move(reason)}; }
-
-std::string compared(const char *what, double value, const char *relation, double threshold) {
-  char text[96];
-  std::snprintf(text, sizeof text, "%s %.2f is %s %.2f", what, value, relation, threshold);
-  return text;
-}
+constexpr std::size_t kMostBytes = std::size_t{1} << 40;  // of one modality; what claims more is mistaken
 
 }  // namespace
 
-RouteDecision Router::decide(const RouterInput &input) {
-  line_ = settings_.complexity_threshold - (complex_ ? settings_.hysteresis : 0);
-  complex_ = input.complexity > line_;
+Router::Router(RouterSettings settings, CostPriors priors)
+    : settings_(settings), costs_(priors), spend_({.cap_per_hour = settings.budget_per_hour}) {}
 
-  if (settings_.policy == OffloadPolicy::edge) return to_edge("the policy is edge only");
-  if (!input.cloud_linked) return to_edge("no cloud is linked");
-  if (!input.link_up) return to_edge("the link to the cloud is down");
-  if (settings_.policy == OffloadPolicy::cloud) return to_cloud("the policy is cloud only");
-  return by_threshold(input);
+RouteDecision Router::ask(RouteStage stage, const RouterInput &input) {
+  auto decision = route(stage, settings_, input, state_for(stage, input));
+  sides_ = sides_after(decision, settings_);
+  return decision;
 }
 
-RouteDecision Router::by_threshold(const RouterInput &input) {
-  if (input.hint == Route::local) return to_edge("the gate asks for the edge");
-  if (input.hint == Route::cloud) return to_cloud("the gate asks for the cloud");
-  if (input.draft_confidence) {
-    const double confidence = *input.draft_confidence;
-    // Written so that a confidence that is not a number counts as doubtful.
-    if (!(confidence >= settings_.confidence_threshold)) {
-      return to_cloud(
-          compared("the draft's confidence", confidence, "below", settings_.confidence_threshold));
-    }
-    return to_edge(
-        compared("the draft's confidence", confidence, "at least", settings_.confidence_threshold));
-  }
-  if (settings_.edge_queue_limit > 0 && input.edge_queue > settings_.edge_queue_limit) {
-    return to_cloud(std::to_string(input.edge_queue) + " segments wait for the edge");
-  }
-  if (complex_) return to_cloud(compared("complexity", input.complexity, "above", line_));
-  return to_edge(compared("complexity", input.complexity, "not above", line_));
+RouterState Router::state_for(RouteStage stage, const RouterInput &input) {
+  // Of an answer that is not made yet, nobody knows the length.
+  const bool drafted = stage == RouteStage::decide && input.draft_tokens > 0;
+  const auto tokens = drafted ? std::optional<double>(input.draft_tokens) : std::nullopt;
+  const auto cloud = [&](std::size_t bytes) { return costs_.cloud({bytes, tokens}, input.link); };
+  const auto video = std::min(input.video_bytes, kMostBytes);
+  const auto audio = std::min(input.audio_bytes, kMostBytes);
+  const auto &call = costs_.call();
+
+  RouterState state;
+  state.edge = costs_.edge({.queue = input.edge_queue});
+  state.edge_work = costs_.edge({}).mean;
+  state.cloud_video = cloud(video);
+  state.cloud_audio = cloud(audio);
+  state.cloud_both = cloud(video + audio);
+  state.upload_video = costs_.upload(video);
+  state.upload_audio = costs_.upload(audio);
+  state.compress = costs_.compress();
+  state.cloud_per_token = from_seconds(std::min(call.seconds_per_token, 3600.0));
+  state.cloud_prefill = from_seconds(std::min(call.service, 3600.0));
+  state.round_trip = input.link.connect_time > Duration::zero()
+                         ? input.link.connect_time
+                         : from_seconds(std::min(call.latency, 3600.0));
+  state.acceptance = acceptance_.value();
+  state.doubt = doubt_(features_of(input));
+  state.price = spend_.price(input.now);
+  state.typical_spend = spend_.typical();
+  state.sides = sides_;
+  return state;
+}
+
+void Router::sent(std::size_t bytes, Duration now) {
+  const auto amount = static_cast<double>(bytes);
+  const double money = settings_.money_per_call + settings_.money_per_megabyte * amount / 1e6;
+  spend_.spent(settings_.budget_unit == BudgetUnit::bytes ? amount : money, now);
 }
 
 }  // namespace saccade

@@ -1,59 +1,48 @@
-// Where a segment is answered: on the edge or in the cloud. After MoA-Off (arXiv 2509.16995), which sends
-// what is complex, busy or doubtful to the cloud, with its weak spot mended: a bad link always means the
-// edge, and the confidence of the draft is asked after the fact. Not thread-safe: one router belongs to one
-// stream of segments.
+// The router of one stream of segments: answers where each is to be answered, by the rules of routing.h, and
+// learns what those rest on (how long either way takes, how often drafts are poor, how many of their tokens
+// are accepted, what may still be spent). Not thread-safe: guard it with the lock of the object that owns it.
+//
+// Two questions per segment. plan() before the draft: edge, edge with a shadow upload, or the cloud at once.
+// decide() after it: keep the edge's answer, ask the cloud, or have it verify the draft. A caller that always
+// drafts asks decide() alone. A decision carries all that it rests on; decision_log.h makes a line of it.
 #pragma once
 
-#include <optional>
-#include <string>
-
-#include "sparsity/mas_report.h"
+#include "offload/cost_model.h"
+#include "offload/routing.h"
+#include "offload/speculation.h"
+#include "offload/spend_price.h"
 
 namespace saccade {
 
-enum class OffloadPolicy { edge, cloud, threshold };
-enum class Destination { edge, cloud };
-
-constexpr const char *to_string(Destination destination) {
-  return destination == Destination::cloud ? "cloud" : "edge";
-}
-
-struct RouterSettings {
-  OffloadPolicy policy = OffloadPolicy::threshold;
-  double complexity_threshold = 0.6;  // [0, 1]; above it the cloud is asked
-  double confidence_threshold = 0.5;  // [0, 1]; below it the cloud is asked
-  double hysteresis = 0.05;       // how far below the threshold complexity must fall to come back to the edge
-  unsigned edge_queue_limit = 0;  // segments waiting on the edge beyond which the cloud helps out; 0 = never
-};
-
-struct RouterInput {
-  Route hint = Route::automatic;             // the gate's wish, MasReport::route
-  double complexity = 0;                     // MasReport::complexity
-  std::optional<double> draft_confidence{};  // of the edge's draft; empty before there is one
-  bool cloud_linked = false;                 // somebody takes segments at all
-  bool link_up = false;
-  unsigned edge_queue = 0;  // segments waiting for the edge model
-};
-
-struct RouteDecision {
-  Destination destination = Destination::edge;
-  std::string reason;  // one line for people
-};
-
 class Router {
  public:
-  explicit Router(RouterSettings settings = {}) : settings_(settings) {}
+  explicit Router(RouterSettings settings = {}, CostPriors priors = {});
 
-  // The first rule that applies decides: no cloud or a dead link, the policy, the gate's hint, the draft's
-  // confidence, the edge's queue, the picture's complexity.
-  RouteDecision decide(const RouterInput &input);
+  RouteDecision plan(const RouterInput &input) { return ask(RouteStage::plan, input); }
+  RouteDecision decide(const RouterInput &input) { return ask(RouteStage::decide, input); }
+
+  // What came of it. None of these has to be called, the decisions are only as good as what was learnt.
+  void edge_answered(const Answer &answer) { costs_.edge_answered(answer); }
+  void compressed(Duration took) { costs_.compressed(took); }
+  void cloud_answered(const CallTimes &call) { costs_.cloud_answered(call); }
+  // A draft was made, and then found doubtful, or corrected by the cloud, or it stood.
+  void draft_judged(const RouterInput &input, bool poor) { doubt_.learn(features_of(input), poor); }
+  void draft_verified(unsigned drafted, unsigned accepted) { acceptance_.verified(drafted, accepted); }
+  // Bytes that left for the cloud, whatever came of them; `now` as in RouterInput.
+  void sent(std::size_t bytes, Duration now);
+
+  const RouterSettings &settings() const { return settings_; }
 
  private:
-  RouteDecision by_threshold(const RouterInput &input);
+  RouteDecision ask(RouteStage stage, const RouterInput &input);
+  RouterState state_for(RouteStage stage, const RouterInput &input);
 
   RouterSettings settings_;
-  bool complex_ = false;  // which side of the line the last segment was on
-  double line_ = 0;       // the complexity threshold that counted for the last segment, hysteresis included
+  CostModel costs_;
+  DoubtModel doubt_;
+  AcceptanceEstimate acceptance_;
+  SpendPrice spend_;
+  RouterSides sides_;
 };
 
 }  // namespace saccade

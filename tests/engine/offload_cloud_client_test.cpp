@@ -359,6 +359,27 @@ TEST(CloudClient, TheLinkGoesDownAndComesBack) {
   EXPECT_TRUE(outcomes.wait_for(3).answer.ok());
 }
 
+// Breaks when what a server refuses counts as lost on the way, a lost attempt hides behind the one that was
+// answered after it, or the way is not timed where a connection is opened.
+TEST(CloudClient, TheWayIsToldFromTheServer) {
+  const FaultServer server({Behaviour::reset(), Behaviour::reply(500, ""), Behaviour::reply(500, ""),
+                            Behaviour::reply(200, completion("x"))});
+  auto settings = settings_for(server.url());
+  settings.retries = 3;
+  Outcomes outcomes;
+  auto client = CloudClient::create(settings);
+  ASSERT_TRUE(client.ok());
+  ASSERT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
+  const auto outcome = outcomes.wait_for();
+  EXPECT_EQ(outcome.attempts, 4);
+  EXPECT_EQ(outcome.attempts_lost, 1);
+  const auto link = client.value()->statistics().link;
+  EXPECT_DOUBLE_EQ(link.loss, 0.25);
+  EXPECT_GT(link.connect_time, Duration::zero());
+  EXPECT_LT(link.connect_time, outcome.took);
+  EXPECT_GT(link.throughput_p10, 0);
+}
+
 // Breaks when segments still go out over a link that is known to be down.
 TEST(CloudClient, WhileTheLinkIsDownSegmentsAreRefusedWithoutACall) {
   const FaultServer server({Behaviour::reply(500, "")});

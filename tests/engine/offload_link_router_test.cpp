@@ -83,6 +83,47 @@ TEST(LinkEstimate, MeansFollowFinishedCalls) {
   EXPECT_DOUBLE_EQ(link.snapshot().throughput, 2000);
 }
 
+// Breaks when one slow call in ten is lost in the mean, or is remembered for ever.
+TEST(LinkEstimate, TheP10OfThroughputIsWhatSlowCallsGet) {
+  LinkEstimate link;
+  EXPECT_EQ(link.snapshot().throughput_p10, 0) << "unknown";
+  for (int i = 0; i < 32; ++i) link.succeeded(i % 8 == 0 ? seconds(10) : seconds(1), 100000);
+  EXPECT_NEAR(link.snapshot().throughput_p10, 10000, 1);
+  for (int i = 0; i < 32; ++i) link.succeeded(seconds(1), 100000);
+  EXPECT_NEAR(link.snapshot().throughput_p10, 100000, 1);
+  link.succeeded(std::chrono::hours(100), 0);
+  EXPECT_NEAR(link.snapshot().throughput_p10, 100000, 1) << "a call without bytes says nothing";
+}
+
+// Breaks when loss counts calls instead of attempts, never forgets, or opens the circuit breaker.
+TEST(LinkEstimate, LossIsTheShareOfRecentAttemptsThatWereLost) {
+  LinkEstimate link({.failures_to_open = 1});
+  EXPECT_EQ(link.snapshot().loss, 0);
+  link.attempted(4, 1);
+  EXPECT_DOUBLE_EQ(link.snapshot().loss, 0.25);
+  link.attempted(4, 3);
+  EXPECT_DOUBLE_EQ(link.snapshot().loss, 0.5);
+  EXPECT_TRUE(link.snapshot().up);
+  for (int i = 0; i < 32; ++i) link.attempted(1, 0);
+  EXPECT_EQ(link.snapshot().loss, 0);
+  link.attempted(1000, 1000);
+  EXPECT_EQ(link.snapshot().loss, 1);
+  link.attempted(-5, 3);
+  EXPECT_EQ(link.snapshot().loss, 1);
+}
+
+// Breaks when the round trip is taken from calls over a connection that was open already.
+TEST(LinkEstimate, TheRoundTripComesFromConnectionsThatWereOpened) {
+  LinkEstimate link({.smoothing = 0.5});
+  link.connected({});
+  EXPECT_EQ(link.snapshot().connect_time, Duration::zero()) << "unknown";
+  link.connected(milliseconds(20));
+  link.connected({});
+  EXPECT_EQ(link.snapshot().connect_time, milliseconds(20));
+  link.connected(milliseconds(40));
+  EXPECT_EQ(link.snapshot().connect_time, milliseconds(30));
+}
+
 struct Row {
   const char *name;
   OffloadPolicy policy;
