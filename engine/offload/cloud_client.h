@@ -22,6 +22,7 @@ struct CloudStatistics {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   LinkSnapshot link;
+  bool may_verify = true;  // the server that would be asked now verifies drafts, or was not asked to yet
 };
 
 // All functions may be called from any thread, except that stop() and the destructor must not be called from
@@ -33,8 +34,9 @@ class CloudClient {
   using OutcomeCallback = std::function<void(CloudOutcome)>;
   // All of the answer that is there so far. After a failure in the middle it starts anew.
   using GrowthCallback = std::function<void(const std::string &text)>;
-  // After every call that says something about the link. `changed`: it went up or down by it.
-  using LinkCallback = std::function<void(const LinkSnapshot &link, bool changed, const std::string &reason)>;
+  // After every call, and when a link that was down may be tried again. `changed`: it went up or down by it.
+  using LinkCallback =
+      std::function<void(const CloudStatistics &now, bool changed, const std::string &reason)>;
 
   // Starts the client's thread; nothing is sent yet. invalid_argument when the settings make
   // no sense, not_found when tls_database cannot be read.

@@ -72,6 +72,7 @@ CloudStatistics CloudClient::Worker::statistics() const {
   const std::lock_guard lock(mutex_);
   CloudStatistics now = statistics_;
   now.link = endpoints_.snapshot();
+  now.may_verify = endpoints_.may_verify();
   return now;
 }
 
@@ -153,15 +154,27 @@ void CloudClient::Worker::begin(Ticket ticket, std::size_t endpoint, ChatQuestio
 // What the call says about the way to its server.
 void CloudClient::Worker::called(const CallReport &report) {
   const Status status = report.reply.status();
-  if (status.kind() == StatusKind::cancelled) return endpoints_.withdrawn(report.endpoint);
-  // A request that was refused for its own sake came through: the link is fine.
-  const bool link_is_fine = status.ok() || status.kind() == StatusKind::invalid_argument;
-  const bool changed = link_is_fine ? endpoints_.succeeded(report.endpoint, report.last_attempt,
-                                                           report.bytes_sent + report.bytes_received)
-                                    : endpoints_.failed(report.endpoint, Clock::now());
+  const bool changed = note(report, status.kind());
   schedule_trial();
-  if (on_link_)
-    on_link_(endpoints_.snapshot(), changed, status.ok() ? "the cloud answered" : status.message());
+  {
+    const std::lock_guard lock(mutex_);
+    statistics_.bytes_sent += report.bytes_sent;
+    statistics_.bytes_received += report.bytes_received;
+  }
+  if (on_link_) on_link_(statistics(), changed, status.ok() ? "the cloud answered" : status.message());
+}
+
+// True when some link is up now and none was, or the reverse.
+bool CloudClient::Worker::note(const CallReport &report, StatusKind kind) {
+  if (kind == StatusKind::cancelled) {
+    endpoints_.withdrawn(report.endpoint);
+    return false;
+  }
+  // A request that was refused for its own sake came through: the link is fine.
+  const bool link_is_fine = kind == StatusKind::ok || kind == StatusKind::invalid_argument;
+  if (!link_is_fine) return endpoints_.failed(report.endpoint, Clock::now());
+  return endpoints_.succeeded(report.endpoint, report.last_attempt,
+                              report.bytes_sent + report.bytes_received);
 }
 
 void CloudClient::Worker::finished(Ticket ticket, CloudOutcome outcome, const OutcomeCallback &done) {
@@ -174,8 +187,6 @@ void CloudClient::Worker::finished(Ticket ticket, CloudOutcome outcome, const Ou
 void CloudClient::Worker::count(Ticket ticket, const CloudOutcome &outcome) {
   const std::lock_guard lock(mutex_);
   in_flight_.erase(ticket);
-  statistics_.bytes_sent += outcome.bytes_sent;
-  statistics_.bytes_received += outcome.bytes_received;
   const StatusKind kind = outcome.answer.status().kind();
   if (kind == StatusKind::cancelled) {
     ++statistics_.cancelled;
@@ -207,7 +218,7 @@ void CloudClient::Worker::start_trial() {
   const bool any = endpoints_.try_again(Clock::now());
   schedule_trial();
   if (any && !was_up && on_link_)
-    on_link_(endpoints_.snapshot(), true, "the link was down; the next segment tries it");
+    on_link_(statistics(), true, "the link was down; the next segment tries it");
 }
 
 }  // namespace saccade

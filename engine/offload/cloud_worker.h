@@ -42,6 +42,7 @@ class CloudClient::Worker {
   void run_tasks();
   void begin(Ticket ticket, std::size_t endpoint, ChatQuestion question, Asking asking);
   void called(const CallReport &report);
+  bool note(const CallReport &report, StatusKind kind);
   void finished(Ticket ticket, CloudOutcome outcome, const OutcomeCallback &done);
   void count(Ticket ticket, const CloudOutcome &outcome);
   void schedule_trial();

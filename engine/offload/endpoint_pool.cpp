@@ -82,8 +82,17 @@ bool EndpointPool::try_again(Clock::time_point now) {
 
 LinkSnapshot EndpointPool::snapshot() const {
   const std::lock_guard lock(mutex_);
+  return first_choice().link.snapshot();
+}
+
+bool EndpointPool::may_verify() const {
+  const std::lock_guard lock(mutex_);
+  return first_choice().ability != DraftAbility::none;
+}
+
+const EndpointPool::Way &EndpointPool::first_choice() const {
   const auto up = std::find_if(ways_.begin(), ways_.end(), [](const Way &w) { return w.link.snapshot().up; });
-  return (up == ways_.end() ? ways_.front() : *up).link.snapshot();
+  return up == ways_.end() ? ways_.front() : *up;
 }
 
 std::string EndpointPool::why_not(Clock::time_point now) const {

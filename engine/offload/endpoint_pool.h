@@ -53,6 +53,8 @@ class EndpointPool {
 
   // Of the link that take() would choose, or of the first when all are down.
   LinkSnapshot snapshot() const;
+  // Whether that one verifies drafts, as far as is known.
+  bool may_verify() const;
   // Why take() gives nothing.
   std::string why_not(Clock::time_point now) const;
 
@@ -61,7 +63,8 @@ class EndpointPool {
     LinkEstimate link;
     DraftAbility ability = DraftAbility::unknown;
   };
-  bool any_up() const;  // mutex_ held
+  bool any_up() const;              // mutex_ held
+  const Way &first_choice() const;  // likewise
 
   const std::vector<std::string> urls_;
   mutable std::mutex mutex_;

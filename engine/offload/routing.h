@@ -41,6 +41,16 @@ constexpr const char *to_string(Destination destination) {
   return destination == Destination::cloud ? "cloud" : "edge";
 }
 
+constexpr const char *to_string(RouteAction action) {
+  switch (action) {
+    case RouteAction::edge: return "edge";
+    case RouteAction::edge_with_upload: return "edge-with-upload";
+    case RouteAction::ask: return "ask";
+    case RouteAction::verify: return "verify";
+  }
+  return "unknown";
+}
+
 struct RouterSettings {
   OffloadPolicy policy = OffloadPolicy::threshold;
 

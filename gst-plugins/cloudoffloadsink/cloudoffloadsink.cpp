@@ -17,77 +17,29 @@
 #include <mutex>
 #include <string>
 
+#include "cloudoffloadsink/properties.h"
+#include "cloudoffloadsink/reports.h"
 #include "cloudoffloadsink/segment_sender.h"
 #include "common/events.h"
 #include "common/metas.h"
 #include "common/pointers.h"
 #include "offload/endpoint.h"
 
-GST_DEBUG_CATEGORY_STATIC(cloud_offload_sink_debug);
+GST_DEBUG_CATEGORY(cloud_offload_sink_debug);
 #define GST_CAT_DEFAULT cloud_offload_sink_debug
+
+namespace cloud = saccade::gst::cloud;
+using saccade::gst::CloudOffloadSettings;
 
 static GstStaticPadTemplate sink_template =
     GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
                             GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL) "; image/jpeg"));
 
-enum {
-  PROP_0,
-  PROP_ENDPOINT,
-  PROP_MODEL,
-  PROP_API_KEY_FILE,
-  PROP_TIMEOUT,
-  PROP_RETRIES,
-  PROP_RETRY_BACKOFF_FACTOR,
-  PROP_RETRY_BACKOFF_MAX,
-  PROP_SSL_STRICT,
-  PROP_MAX_RESPONSE_SIZE,
-  PROP_MAX_IN_FLIGHT,
-  PROP_JPEG_QUALITY,
-  PROP_MAX_SIZE,
-  PROP_PROMPT,
-  PROP_MAX_TOKENS,
-  PROP_DRAIN_TIMEOUT,
-  PROP_STATISTICS,
-};
-
 enum { SIGNAL_ANSWER, LAST_SIGNAL };
-
-static constexpr const char *kDefaultEndpoint = "http://127.0.0.1:8080/v1/chat/completions";
-static constexpr const char *kDefaultModel = "default";
-static constexpr double kDefaultTimeout = 30;
-static constexpr int kDefaultRetries = 2;
-static constexpr double kDefaultRetryBackoffFactor = 0.5;
-static constexpr double kDefaultRetryBackoffMax = 8;
-static constexpr gboolean kDefaultSslStrict = TRUE;
-static constexpr guint kDefaultMaxResponseSize = 1U << 20;
-static constexpr int kDefaultMaxInFlight = 4;
-static constexpr int kDefaultJpegQuality = 85;
-static constexpr int kDefaultMaxSize = 1024;
-static constexpr const char *kDefaultPrompt = "Describe what you see in one sentence.";
-static constexpr int kDefaultMaxTokens = 64;
-static constexpr double kDefaultDrainTimeout = 5;
-
-struct Settings {
-  std::string endpoint = kDefaultEndpoint;
-  std::string model = kDefaultModel;
-  std::string api_key_file;
-  double timeout = kDefaultTimeout;
-  int retries = kDefaultRetries;
-  double retry_backoff_factor = kDefaultRetryBackoffFactor;
-  double retry_backoff_max = kDefaultRetryBackoffMax;
-  bool ssl_strict = kDefaultSslStrict;
-  guint max_response_size = kDefaultMaxResponseSize;
-  int max_in_flight = kDefaultMaxInFlight;
-  int jpeg_quality = kDefaultJpegQuality;
-  int max_size = kDefaultMaxSize;
-  std::string prompt = kDefaultPrompt;
-  int max_tokens = kDefaultMaxTokens;
-  double drain_timeout = kDefaultDrainTimeout;
-};
 
 struct CloudOffloadSinkPrivate {
   std::mutex mutex;  // guards the next three; never held while the sender is called into
-  Settings settings;
+  CloudOffloadSettings settings;
   std::shared_ptr<saccade::gst::SegmentSender> sender;  // from start to stop
   saccade::gst::SenderStatistics last_statistics;       // of the run that ended last
 
@@ -122,77 +74,6 @@ static gboolean saccade_cloud_offload_sink_event(GstBaseSink *sink, GstEvent *ev
 static GstFlowReturn saccade_cloud_offload_sink_render(GstBaseSink *sink, GstBuffer *buffer);
 static gboolean saccade_cloud_offload_sink_unlock(GstBaseSink *sink);
 
-static void install_properties(GObjectClass *klass) {
-  const auto flags = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
-  const auto ready = static_cast<GParamFlags>(flags | GST_PARAM_MUTABLE_READY);
-  const auto playing = static_cast<GParamFlags>(flags | GST_PARAM_MUTABLE_PLAYING);
-  const auto install = [klass](guint id, GParamSpec *spec) {
-    g_object_class_install_property(klass, id, spec);
-  };
-  install(PROP_ENDPOINT,
-          g_param_spec_string("endpoint", "Endpoint",
-                              "URL of the server: its root, its /v1, or the whole chat-completions call",
-                              kDefaultEndpoint, ready));
-  install(PROP_MODEL,
-          g_param_spec_string("model", "Model", "Name of the model to ask, as the server knows it",
-                              kDefaultModel, ready));
-  install(
-      PROP_API_KEY_FILE,
-      g_param_spec_string("api-key-file", "API key file",
-                          "Path of a file with the API key, read at start; empty = the environment variable "
-                          "SACCADE_API_KEY, or no key",
-                          "", ready));
-  install(PROP_TIMEOUT,
-          g_param_spec_double("timeout", "Timeout",
-                              "Seconds that one attempt may take, to the last byte of its answer", 0.001,
-                              3600, kDefaultTimeout, ready));
-  install(PROP_RETRIES,
-          g_param_spec_int("retries", "Retries",
-                           "Number of further attempts after a failed connection, a 408, 429 or 5xx", 0, 100,
-                           kDefaultRetries, ready));
-  install(PROP_RETRY_BACKOFF_FACTOR,
-          g_param_spec_double("retry-backoff-factor", "Retry back-off factor",
-                              "Seconds to wait before the first retry; doubles with each further one", 0,
-                              3600, kDefaultRetryBackoffFactor, ready));
-  install(
-      PROP_RETRY_BACKOFF_MAX,
-      g_param_spec_double("retry-backoff-max", "Retry back-off maximum",
-                          "Seconds to wait before a retry at most; a server that asks for more is given up",
-                          0, 86400, kDefaultRetryBackoffMax, ready));
-  install(PROP_SSL_STRICT,
-          g_param_spec_boolean("ssl-strict", "Strict TLS",
-                               "Refuse servers whose certificate cannot be verified (true or false)",
-                               kDefaultSslStrict, ready));
-  install(PROP_MAX_RESPONSE_SIZE,
-          g_param_spec_uint("max-response-size", "Maximum response size", "Bytes that a response may have", 1,
-                            G_MAXINT, kDefaultMaxResponseSize, ready));
-  install(PROP_MAX_IN_FLIGHT, g_param_spec_int("max-in-flight", "Maximum in flight",
-                                               "Number of segments that wait for the server at a time", 1,
-                                               256, kDefaultMaxInFlight, ready));
-  install(PROP_JPEG_QUALITY, g_param_spec_int("jpeg-quality", "JPEG quality",
-                                              "Quality in percent of the JPEGs that raw video becomes", 1,
-                                              100, kDefaultJpegQuality, ready));
-  install(PROP_MAX_SIZE, g_param_spec_int("max-size", "Maximum size",
-                                          "Longest edge in pixels of what raw video is sent as; 0 = as it is",
-                                          0, 65535, kDefaultMaxSize, ready));
-  install(PROP_PROMPT, g_param_spec_string("prompt", "Prompt",
-                                           "Question about frames that come without one of their own (text)",
-                                           kDefaultPrompt, playing));
-  install(PROP_MAX_TOKENS,
-          g_param_spec_int("max-tokens", "Maximum tokens", "Number of tokens that an answer may have", 1,
-                           65536, kDefaultMaxTokens, playing));
-  install(PROP_DRAIN_TIMEOUT,
-          g_param_spec_double("drain-timeout", "Drain timeout",
-                              "Seconds that the end of the stream waits for answers that are still out", 0,
-                              3600, kDefaultDrainTimeout, playing));
-  install(PROP_STATISTICS,
-          g_param_spec_boxed(
-              "statistics", "Statistics",
-              "Counts of segments, segments answered, failed and cancelled, frames skipped, bytes-sent "
-              "and bytes-received, round-trip-ms (milliseconds) and link-up",
-              GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
-}
-
 static void saccade_cloud_offload_sink_class_init(SaccadeCloudOffloadSinkClass *klass) {
   GST_DEBUG_CATEGORY_INIT(cloud_offload_sink_debug, "cloudoffloadsink", 0, "Sends segments to a cloud model");
   auto object_class = G_OBJECT_CLASS(klass);
@@ -202,7 +83,7 @@ static void saccade_cloud_offload_sink_class_init(SaccadeCloudOffloadSinkClass *
   object_class->finalize = saccade_cloud_offload_sink_finalize;
   object_class->set_property = saccade_cloud_offload_sink_set_property;
   object_class->get_property = saccade_cloud_offload_sink_get_property;
-  install_properties(object_class);
+  cloud::install_properties(object_class);
 
   // answer (owner, id, text, confidence): from the network thread; change no state in it.
   signals[SIGNAL_ANSWER] =
@@ -239,42 +120,12 @@ static void saccade_cloud_offload_sink_finalize(GObject *object) {
 // --- Properties
 // -----------------------------------------------------------------------------------------------
 
-static std::string string_of(const GValue *value) {
-  const char *text = g_value_get_string(value);
-  return text ? text : "";
-}
-
-static void saccade_cloud_offload_sink_set_property(GObject *object, guint id, const GValue *value,
-                                                    GParamSpec *pspec) {
-  auto priv = SACCADE_CLOUD_OFFLOAD_SINK(object)->priv;
-  const std::lock_guard lock(priv->mutex);
-  auto &settings = priv->settings;
-  switch (id) {
-    case PROP_ENDPOINT: settings.endpoint = string_of(value); break;
-    case PROP_MODEL: settings.model = string_of(value); break;
-    case PROP_API_KEY_FILE: settings.api_key_file = string_of(value); break;
-    case PROP_TIMEOUT: settings.timeout = g_value_get_double(value); break;
-    case PROP_RETRIES: settings.retries = g_value_get_int(value); break;
-    case PROP_RETRY_BACKOFF_FACTOR: settings.retry_backoff_factor = g_value_get_double(value); break;
-    case PROP_RETRY_BACKOFF_MAX: settings.retry_backoff_max = g_value_get_double(value); break;
-    case PROP_SSL_STRICT: settings.ssl_strict = g_value_get_boolean(value); break;
-    case PROP_MAX_RESPONSE_SIZE: settings.max_response_size = g_value_get_uint(value); break;
-    case PROP_MAX_IN_FLIGHT: settings.max_in_flight = g_value_get_int(value); break;
-    case PROP_JPEG_QUALITY: settings.jpeg_quality = g_value_get_int(value); break;
-    case PROP_MAX_SIZE: settings.max_size = g_value_get_int(value); break;
-    case PROP_PROMPT: settings.prompt = string_of(value); break;
-    case PROP_MAX_TOKENS: settings.max_tokens = g_value_get_int(value); break;
-    case PROP_DRAIN_TIMEOUT: settings.drain_timeout = g_value_get_double(value); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
-  }
-}
-
 static std::shared_ptr<saccade::gst::SegmentSender> sender_of(SaccadeCloudOffloadSink *self) {
   const std::lock_guard lock(self->priv->mutex);
   return self->priv->sender;
 }
 
-static Settings settings_of(SaccadeCloudOffloadSink *self) {
+static CloudOffloadSettings settings_of(SaccadeCloudOffloadSink *self) {
   const std::lock_guard lock(self->priv->mutex);
   return self->priv->settings;
 }
@@ -285,149 +136,48 @@ static saccade::gst::SenderStatistics statistics_of(SaccadeCloudOffloadSink *sel
   return self->priv->last_statistics;
 }
 
-static GstStructure *statistics_structure(SaccadeCloudOffloadSink *self) {
-  const auto now = statistics_of(self);
-  const auto u64 = [](std::uint64_t v) { return static_cast<guint64>(v); };
-  return gst_structure_new("application/x-saccade-cloud-statistics",                        //
-                           "segments", G_TYPE_UINT64, u64(now.segments),                    //
-                           "answered", G_TYPE_UINT64, u64(now.answered),                    //
-                           "failed", G_TYPE_UINT64, u64(now.failed),                        //
-                           "cancelled", G_TYPE_UINT64, u64(now.cancelled),                  //
-                           "skipped", G_TYPE_UINT64, u64(now.skipped),                      //
-                           "bytes-sent", G_TYPE_UINT64, u64(now.cloud.bytes_sent),          //
-                           "bytes-received", G_TYPE_UINT64, u64(now.cloud.bytes_received),  //
-                           "round-trip-ms", G_TYPE_DOUBLE,
-                           saccade::to_milliseconds(now.cloud.link.round_trip), "link-up", G_TYPE_BOOLEAN,
-                           static_cast<gboolean>(now.cloud.link.up), nullptr);
+static void saccade_cloud_offload_sink_set_property(GObject *object, guint id, const GValue *value,
+                                                    GParamSpec *pspec) {
+  auto priv = SACCADE_CLOUD_OFFLOAD_SINK(object)->priv;
+  const std::lock_guard lock(priv->mutex);
+  if (!cloud::set_setting(priv->settings, id, value)) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void saccade_cloud_offload_sink_get_property(GObject *object, guint id, GValue *value,
                                                     GParamSpec *pspec) {
   auto self = SACCADE_CLOUD_OFFLOAD_SINK(object);
-  const auto settings = settings_of(self);
-  switch (id) {
-    case PROP_ENDPOINT: g_value_set_string(value, settings.endpoint.c_str()); break;
-    case PROP_MODEL: g_value_set_string(value, settings.model.c_str()); break;
-    case PROP_API_KEY_FILE: g_value_set_string(value, settings.api_key_file.c_str()); break;
-    case PROP_TIMEOUT: g_value_set_double(value, settings.timeout); break;
-    case PROP_RETRIES: g_value_set_int(value, settings.retries); break;
-    case PROP_RETRY_BACKOFF_FACTOR: g_value_set_double(value, settings.retry_backoff_factor); break;
-    case PROP_RETRY_BACKOFF_MAX: g_value_set_double(value, settings.retry_backoff_max); break;
-    case PROP_SSL_STRICT: g_value_set_boolean(value, settings.ssl_strict); break;
-    case PROP_MAX_RESPONSE_SIZE: g_value_set_uint(value, settings.max_response_size); break;
-    case PROP_MAX_IN_FLIGHT: g_value_set_int(value, settings.max_in_flight); break;
-    case PROP_JPEG_QUALITY: g_value_set_int(value, settings.jpeg_quality); break;
-    case PROP_MAX_SIZE: g_value_set_int(value, settings.max_size); break;
-    case PROP_PROMPT: g_value_set_string(value, settings.prompt.c_str()); break;
-    case PROP_MAX_TOKENS: g_value_set_int(value, settings.max_tokens); break;
-    case PROP_DRAIN_TIMEOUT: g_value_set_double(value, settings.drain_timeout); break;
-    case PROP_STATISTICS: g_value_take_boxed(value, statistics_structure(self)); break;
-    default: G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec); break;
-  }
-}
-
-// --- What comes back: on the sender's threads
-// -------------------------------------------------------------------
-
-static void report_answer(SaccadeCloudOffloadSink *self, const saccade::gst::SegmentResult &result) {
-  const auto &answer = result.answer.value();
-  const auto &segment = result.segment;
-  auto structure = gst_structure_new(
-      "cloud-answer", "owner", G_TYPE_STRING, segment.owner.c_str(), "id", G_TYPE_UINT64,
-      static_cast<guint64>(segment.id), "text", G_TYPE_STRING, answer.text.c_str(), "confidence",
-      G_TYPE_DOUBLE, static_cast<double>(answer.confidence), "latency-ms", G_TYPE_DOUBLE, result.latency_ms,
-      "bytes-sent", G_TYPE_UINT64, static_cast<guint64>(result.bytes_sent), nullptr);
-  gst_element_post_message(GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), structure));
-  g_signal_emit(self, signals[SIGNAL_ANSWER], 0, segment.owner.c_str(), static_cast<guint64>(segment.id),
-                answer.text.c_str(), static_cast<double>(answer.confidence));
-}
-
-static void report_failure(SaccadeCloudOffloadSink *self, const saccade::gst::SegmentResult &result) {
-  const auto sentence = result.answer.status().message();
-  // That the link is down has been said once; frames that nobody asked about do not repeat it thirty times a
-  // second.
-  if (result.plain && result.link_is_down) {
-    GST_INFO_OBJECT(self, "frame %" G_GUINT64_FORMAT " is not answered: %s",
-                    static_cast<guint64>(result.segment.id), sentence.c_str());
+  if (id == cloud::kStatisticsProperty) {
+    g_value_take_boxed(value, cloud::to_structure(statistics_of(self)));
     return;
   }
-  GST_ELEMENT_WARNING(self, RESOURCE, FAILED, ("cloudoffloadsink: %s", sentence.c_str()),
-                      ("segment %" G_GUINT64_FORMAT " of \"%s\" gets no answer from the cloud",
-                       static_cast<guint64>(result.segment.id), result.segment.owner.c_str()));
-}
-
-static void on_ended(SaccadeCloudOffloadSink *self, const saccade::gst::SegmentResult &result) {
-  const bool ok = result.answer.ok();
-  saccade::gst::CloudAnswer event;
-  event.owner = result.segment.owner;
-  event.id = result.segment.id;
-  event.ok = ok;
-  event.text = ok ? result.answer.value().text : "";
-  event.confidence = ok ? static_cast<double>(result.answer.value().confidence) : 0;
-  event.verified = result.verified;
-  event.reason = ok ? "" : result.answer.status().message();
-  gst_pad_push_event(GST_BASE_SINK_PAD(self), saccade::gst::new_cloud_answer(event));
-  if (ok) {
-    report_answer(self, result);
-  } else {
-    report_failure(self, result);
-  }
-}
-
-static void on_link(SaccadeCloudOffloadSink *self, const saccade::LinkSnapshot &link, bool changed,
-                    const std::string &reason) {
-  const double round_trip_ms = saccade::to_milliseconds(link.round_trip);
-  gst_pad_push_event(GST_BASE_SINK_PAD(self),
-                     saccade::gst::new_link_state({link.up, round_trip_ms, link.throughput, reason}));
-  if (!changed) return;
-  GST_INFO_OBJECT(self, "link is %s: %s", link.up ? "up" : "down", reason.c_str());
-  auto structure =
-      gst_structure_new("link-state", "up", G_TYPE_BOOLEAN, static_cast<gboolean>(link.up), "round-trip-ms",
-                        G_TYPE_DOUBLE, round_trip_ms, "throughput", G_TYPE_DOUBLE, link.throughput, "reason",
-                        G_TYPE_STRING, reason.c_str(), nullptr);
-  gst_element_post_message(GST_ELEMENT(self), gst_message_new_element(GST_OBJECT(self), structure));
+  auto settings = settings_of(self);
+  if (!cloud::get_setting(settings, id, value)) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 // --- Start and stop
 // -------------------------------------------------------------------------------------------
 
-static saccade::gst::SenderSettings sender_settings(const Settings &settings, std::string api_key) {
-  saccade::gst::SenderSettings sender;
-  sender.cloud.endpoint = settings.endpoint;
-  sender.cloud.api_key = std::move(api_key);
-  sender.cloud.timeout = saccade::from_seconds(settings.timeout);
-  sender.cloud.retries = settings.retries;
-  sender.cloud.retry_backoff_factor = saccade::from_seconds(settings.retry_backoff_factor);
-  sender.cloud.retry_backoff_max = saccade::from_seconds(settings.retry_backoff_max);
-  sender.cloud.ssl_strict = settings.ssl_strict;
-  sender.cloud.max_response_size = settings.max_response_size;
-  sender.cloud.max_in_flight = settings.max_in_flight;
-  sender.model = settings.model;
-  sender.jpeg_quality = settings.jpeg_quality;
-  sender.max_size = settings.max_size;
-  return sender;
+static gboolean refuse(SaccadeCloudOffloadSink *self, const saccade::Status &status) {
+  GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("cloudoffloadsink: %s", status.message().c_str()), (nullptr));
+  return FALSE;
 }
 
 static gboolean saccade_cloud_offload_sink_start(GstBaseSink *sink) {
   auto self = SACCADE_CLOUD_OFFLOAD_SINK(sink);
+  auto element = GST_ELEMENT(sink);
   auto priv = self->priv;
-  const auto settings = settings_of(self);
+  auto settings = settings_of(self);
   auto key = saccade::read_api_key(settings.api_key_file);
-  if (!key.ok()) {
-    GST_ELEMENT_ERROR(self, RESOURCE, OPEN_READ, ("cloudoffloadsink: %s", key.status().message().c_str()),
-                      (nullptr));
-    return FALSE;
-  }
+  if (!key.ok()) return refuse(self, key.status());
+  settings.cloud.api_key = std::move(key).value();
   auto sender = saccade::gst::SegmentSender::create(
-      sender_settings(settings, std::move(key).value()),
-      {.ended = [self](const saccade::gst::SegmentResult &result) { on_ended(self, result); },
-       .link = [self](const saccade::LinkSnapshot &link, bool changed,
-                      const std::string &reason) { on_link(self, link, changed, reason); }});
-  if (!sender.ok()) {
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("cloudoffloadsink: %s", sender.status().message().c_str()),
-                      (nullptr));
-    return FALSE;
-  }
+      settings,
+      {.ended = [element](const saccade::gst::SegmentResult &result) { cloud::report(element, result); },
+       .grows = [element](const saccade::gst::SegmentBegin &segment,
+                          const std::string &text) { cloud::report_growth(element, segment, text); },
+       .link = [element](const saccade::CloudStatistics &now, bool changed,
+                         const std::string &reason) { cloud::report_link(element, now, changed, reason); }});
+  if (!sender.ok()) return refuse(self, sender.status());
   priv->liveness_known = false;
   const std::lock_guard lock(priv->mutex);
   priv->sender = std::move(sender).value();
@@ -537,8 +287,7 @@ static gboolean saccade_cloud_offload_sink_event(GstBaseSink *sink, GstEvent *ev
       case GST_EVENT_FLUSH_START: sender->set_flushing(true); break;
       case GST_EVENT_FLUSH_STOP: sender->set_flushing(false); break;
       case GST_EVENT_EOS:
-        sender->drain(saccade::from_seconds(settings_of(self).drain_timeout),
-                      [self] { return is_flushing(self); });
+        sender->drain(settings_of(self).drain_timeout, [self] { return is_flushing(self); });
         break;
       default: break;
     }

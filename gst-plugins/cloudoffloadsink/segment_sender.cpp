@@ -31,13 +31,21 @@ std::string words_of(const std::string &text) {
   return words;
 }
 
+// What the client is to do with the draft; nothing when it is not there yet.
+std::optional<std::string> to_verify(const std::optional<SegmentDraft> &draft, bool follows) {
+  if (draft) return draft->verify ? draft->text : std::string();
+  if (follows) return std::nullopt;
+  return std::string();
+}
+
 bool confirms(const Result<Answer> &answer, const std::optional<SegmentDraft> &draft) {
   return answer.ok() && draft && words_of(answer.value().text) == words_of(draft->text);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<SegmentSender>> SegmentSender::create(SenderSettings settings, Callbacks callbacks) {
+Result<std::unique_ptr<SegmentSender>> SegmentSender::create(CloudOffloadSettings settings,
+                                                             Callbacks callbacks) {
   auto client = CloudClient::create(settings.cloud, callbacks.link);
   if (!client.ok()) return client.status();
   std::unique_ptr<SegmentSender> sender(new SegmentSender(std::move(settings), std::move(callbacks)));
@@ -46,7 +54,7 @@ Result<std::unique_ptr<SegmentSender>> SegmentSender::create(SenderSettings sett
   return sender;
 }
 
-SegmentSender::SegmentSender(SenderSettings settings, Callbacks callbacks)
+SegmentSender::SegmentSender(CloudOffloadSettings settings, Callbacks callbacks)
     : settings_(std::move(settings)),
       callbacks_(std::move(callbacks)),
       encoder_(settings_.jpeg_quality, settings_.max_size),
@@ -55,11 +63,9 @@ SegmentSender::SegmentSender(SenderSettings settings, Callbacks callbacks)
               .dropped =
                   [this](const QueuedFrame &frame, DropReason reason) {
                     if (reason != DropReason::leak) return;  // flush and stop cancel the segments themselves
-                    end(frame.serial,
-                        Status(StatusKind::exhausted,
-                               "frames arrive faster than JPEGs can be made of them; lower the "
-                               "frame rate or max-size"),
-                        0, false);
+                    end(frame.serial, {StatusKind::exhausted,
+                                       "frames arrive faster than JPEGs can be made of them; lower the "
+                                       "frame rate or max-size"});
                   },
               .replacement = {},
               .event_dropped = {}}) {
@@ -89,7 +95,8 @@ void SegmentSender::begin(const SegmentBegin &what) {
   {
     const std::lock_guard lock(mutex_);
     for (const auto &[serial, segment] : segments_) {
-      if (segment.what.owner == what.owner && !segment.complete) unfinished.push_back(serial);
+      if (segment.what.owner == what.owner && (!segment.complete || segment.waits_for_draft()))
+        unfinished.push_back(serial);
     }
     add_segment(what, false);
     begun_.push_back(what.id);
@@ -97,16 +104,21 @@ void SegmentSender::begin(const SegmentBegin &what) {
   }
   for (const Serial serial : unfinished) {
     end(serial,
-        Status(StatusKind::invalid_argument, "another segment began before this one's last frame came"), 0,
-        false);
+        {StatusKind::invalid_argument, "another segment began before this one's last frame or draft came"});
   }
 }
 
 void SegmentSender::draft(const SegmentDraft &draft) {
-  const std::lock_guard lock(mutex_);
-  for (auto &[serial, segment] : segments_) {
-    if (segment.what.owner == draft.owner && segment.what.id == draft.id) segment.draft = draft;
+  std::optional<CloudClient::Ticket> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto &[serial, segment] : segments_) {
+      if (segment.what.owner != draft.owner || segment.what.id != draft.id) continue;
+      segment.draft = draft;
+      if (std::exchange(segment.held, false)) waiting = segment.ticket;
+    }
   }
+  if (waiting) client_->go_on(*waiting, *to_verify(draft, true));
 }
 
 // The open segment that a frame belongs to, made when there is none yet; nothing when it was cancelled or has
@@ -162,11 +174,12 @@ void SegmentSender::drain(Duration patience, const std::function<bool()> &give_u
     }
   };
   std::unique_lock lock(mutex_);
-  gather([](const Segment &segment) { return !segment.complete; });
+  gather([](const Segment &segment) { return !segment.complete || segment.waits_for_draft(); });
   lock.unlock();
   for (const auto &[serial, ticket] : left) {
-    end(serial, Status(StatusKind::invalid_argument, "the stream ended before the segment's last frame came"),
-        0, false);
+    end(serial,
+        {StatusKind::invalid_argument, "the stream ended before the segment's last frame or draft came"});
+    if (ticket) client_->cancel(*ticket);
   }
 
   lock.lock();
@@ -175,8 +188,7 @@ void SegmentSender::drain(Duration patience, const std::function<bool()> &give_u
   gather([](const Segment &) { return true; });
   lock.unlock();
   for (const auto &[serial, ticket] : left) {
-    end(serial, Status(StatusKind::timed_out, "the stream ended and no answer came within drain-timeout"), 0,
-        false);
+    end(serial, {StatusKind::timed_out, "the stream ended and no answer came within drain-timeout"});
     if (ticket) client_->cancel(*ticket);
   }
 }
@@ -249,7 +261,7 @@ void SegmentSender::process(const QueuedFrame &frame, const std::stop_token &sto
     if (!segments_.contains(frame.serial)) return;  // cancelled meanwhile
   }
   auto jpeg = jpeg_of(frame.picture);
-  if (!jpeg.ok()) return end(frame.serial, jpeg.status(), 0, false);
+  if (!jpeg.ok()) return end(frame.serial, jpeg.status());
   {
     std::unique_lock lock(mutex_);
     const auto found = segments_.find(frame.serial);
@@ -258,8 +270,7 @@ void SegmentSender::process(const QueuedFrame &frame, const std::stop_token &sto
     if (images.size() == kMostFrames) {
       lock.unlock();
       return end(frame.serial,
-                 Status(StatusKind::invalid_argument, "the segment holds more than 64 frames; send fewer"), 0,
-                 false);
+                 {StatusKind::invalid_argument, "the segment holds more than 64 frames; send fewer"});
     }
     images.push_back(std::move(jpeg).value());
   }
@@ -279,6 +290,7 @@ Result<JpegBytes> SegmentSender::jpeg_of(const SegmentPicture &picture) {
 
 void SegmentSender::send(Serial serial, const std::stop_token &stop) {
   ChatQuestion question;
+  std::optional<std::string> draft;
   {
     std::unique_lock lock(mutex_);
     const auto room_or_no_need = [&] { return live_ || client_->has_room() || !segments_.contains(serial); };
@@ -287,40 +299,71 @@ void SegmentSender::send(Serial serial, const std::stop_token &stop) {
     if (found == segments_.end()) return;
     Segment &segment = found->second;
     question = {settings_.model, segment.what.question, std::move(segment.images), segment.max_tokens};
+    draft = to_verify(segment.draft, segment.what.draft_follows);
+    segment.held = !draft;
   }
-  const auto ticket = client_->submit(std::move(question), {.done = [this, serial](CloudOutcome outcome) {
-                                        end(serial, std::move(outcome.answer), outcome.bytes_sent, false);
-                                      }});
+  const auto ticket = client_->submit(
+      std::move(question), {.done = [this, serial](CloudOutcome outcome) { end(serial, std::move(outcome)); },
+                            .growth = [this, serial](const std::string &text) { grow(serial, text); },
+                            .draft = draft});
   if (!ticket.ok()) {
-    return end(serial, ticket.status(), 0, ticket.status().kind() == StatusKind::unavailable);
+    CloudOutcome none;
+    none.answer = ticket.status();
+    return end(serial, std::move(none), ticket.status().kind() == StatusKind::unavailable);
   }
+  place(serial, ticket.value(), !draft);
+}
+
+// The segment's ticket; what happened to it while it was on its way to the client is made up for.
+void SegmentSender::place(Serial serial, CloudClient::Ticket ticket, bool without_draft) {
+  std::optional<std::string> draft;
   {
     const std::lock_guard lock(mutex_);
     const auto found = segments_.find(serial);
     if (found != segments_.end()) {
-      found->second.ticket = ticket.value();
-      return;
+      Segment &segment = found->second;
+      segment.ticket = ticket;
+      if (!without_draft || segment.held) return;
+      draft = to_verify(segment.draft, true);
     }
   }
-  client_->cancel(ticket.value());  // it ended or was cancelled while it was on its way to the client
+  if (draft) return client_->go_on(ticket, *draft);
+  client_->cancel(ticket);  // it ended or was cancelled
+}
+
+void SegmentSender::grow(Serial serial, const std::string &text) {
+  SegmentBegin what;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = segments_.find(serial);
+    if (found == segments_.end() || found->second.plain) return;
+    what = found->second.what;
+  }
+  callbacks_.grows(what, text);
+}
+
+void SegmentSender::end(Serial serial, Status why) {
+  CloudOutcome none;
+  none.answer = std::move(why);
+  end(serial, std::move(none));
 }
 
 // Ends the segment if it is still open, and says so.
-void SegmentSender::end(Serial serial, Result<Answer> answer, std::size_t bytes_sent, bool link_is_down) {
-  SegmentResult result{{}, std::move(answer)};
+void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) {
+  SegmentResult result;
   {
     const std::lock_guard lock(mutex_);
     changed_.notify_all();
     const auto found = segments_.find(serial);
     if (found == segments_.end()) return;
     Segment &segment = found->second;
-    result.verified = confirms(result.answer, segment.draft);
+    result.verified = confirms(outcome.answer, segment.draft);
     result.plain = segment.plain;
     result.link_is_down = link_is_down;
-    result.bytes_sent = bytes_sent;
+    result.outcome = std::move(outcome);
     if (segment.complete) result.latency_ms = to_milliseconds(Clock::now() - segment.completed);
     result.segment = std::move(segment.what);
-    ++(result.answer.ok() ? statistics_.answered : statistics_.failed);
+    ++(result.outcome.answer.ok() ? statistics_.answered : statistics_.failed);
     segments_.erase(found);
     ++reporting_;
   }

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cloudoffloadsink/jpeg_encoder.h"
+#include "cloudoffloadsink/settings.h"
 #include "common/events.h"
 #include "common/metas.h"
 #include "common/pointers.h"
@@ -32,22 +33,14 @@ struct SegmentPicture {
   BufferPtr buffer;
 };
 
-struct SenderSettings {
-  CloudSettings cloud;
-  std::string model;
-  int jpeg_quality = 85;
-  int max_size = 1024;  // px, longest edge; 0 = as it is
-};
-
 // How a segment ended.
 struct SegmentResult {
-  SegmentBegin segment;
-  Result<Answer> answer;
+  SegmentBegin segment{};
+  CloudOutcome outcome{};     // without a call where none was made
   bool verified = false;      // the cloud said what the draft says
   bool plain = false;         // a frame that nobody asked about
   bool link_is_down = false;  // refused without a call, because the link is known to be down
   double latency_ms = 0;      // from the last frame's arrival to the answer
-  std::size_t bytes_sent = 0;
 };
 
 struct SenderStatistics {
@@ -67,10 +60,11 @@ class SegmentSender {
   struct Callbacks {
     std::function<void(const SegmentResult &)>
         ended;  // once per segment that was neither cancelled nor stopped
+    std::function<void(const SegmentBegin &, const std::string &text)> grows;  // all that is there so far
     CloudClient::LinkCallback link;
   };
 
-  static Result<std::unique_ptr<SegmentSender>> create(SenderSettings settings, Callbacks callbacks);
+  static Result<std::unique_ptr<SegmentSender>> create(CloudOffloadSettings settings, Callbacks callbacks);
   ~SegmentSender() { stop(); }
   SegmentSender(const SegmentSender &) = delete;
   SegmentSender &operator=(const SegmentSender &) = delete;
@@ -112,6 +106,9 @@ class SegmentSender {
     bool complete = false;  // its last frame is here
     Clock::time_point completed{};
     std::optional<CloudClient::Ticket> ticket;
+    bool held = false;  // the upload waits for the draft
+
+    bool waits_for_draft() const { return what.draft_follows && !draft; }
   };
   struct QueuedFrame {
     Serial serial = 0;
@@ -119,17 +116,20 @@ class SegmentSender {
     bool final = false;
   };
 
-  SegmentSender(SenderSettings settings, Callbacks callbacks);
+  SegmentSender(CloudOffloadSettings settings, Callbacks callbacks);
   Serial add_segment(SegmentBegin what, bool plain);  // mutex_ held
   std::optional<Serial> segment_for(const std::optional<SegmentInfo> &info,
                                     const Asking &asking);  // likewise
   void process(const QueuedFrame &frame, const std::stop_token &stop);
   Result<JpegBytes> jpeg_of(const SegmentPicture &picture);
   void send(Serial serial, const std::stop_token &stop);
-  void end(Serial serial, Result<Answer> answer, std::size_t bytes_sent, bool link_is_down);
+  void place(Serial serial, CloudClient::Ticket ticket, bool without_draft);
+  void grow(Serial serial, const std::string &text);
+  void end(Serial serial, CloudOutcome outcome, bool link_is_down = false);
+  void end(Serial serial, Status why);
   void cancel_all();
 
-  const SenderSettings settings_;
+  const CloudOffloadSettings settings_;
   const Callbacks callbacks_;
   JpegEncoder encoder_;  // the worker's alone
   std::unique_ptr<CloudClient> client_;

@@ -1,5 +1,7 @@
 #include "common/events.h"
 
+#include <algorithm>
+
 namespace saccade::gst {
 namespace {
 
@@ -41,6 +43,12 @@ bool truth(const GstStructure *structure, const char *field) {
   gboolean value = FALSE;
   gst_structure_get_boolean(structure, field, &value);
   return value;
+}
+
+int count(const GstStructure *structure, const char *field) {
+  int value = 0;
+  gst_structure_get_int(structure, field, &value);
+  return std::max(value, 0);
 }
 
 // False when the field is missing: an event without its number names nothing.
@@ -115,18 +123,32 @@ std::optional<Load> parse_load(GstEvent *event) {
 }
 
 GstEvent *new_link_state(const LinkState &event) {
-  return upstream(gst_structure_new(kLinkState,                                             //
-                                    "up", G_TYPE_BOOLEAN, static_cast<gboolean>(event.up),  //
-                                    "round-trip-ms", G_TYPE_DOUBLE, event.round_trip_ms,    //
-                                    "throughput", G_TYPE_DOUBLE, event.throughput,          //
+  return upstream(gst_structure_new(kLinkState,                                                         //
+                                    "up", G_TYPE_BOOLEAN, static_cast<gboolean>(event.up),              //
+                                    "round-trip-ms", G_TYPE_DOUBLE, event.round_trip_ms,                //
+                                    "throughput", G_TYPE_DOUBLE, event.throughput,                      //
+                                    "throughput-p10", G_TYPE_DOUBLE, event.throughput_p10,              //
+                                    "loss", G_TYPE_DOUBLE, event.loss,                                  //
+                                    "connect-ms", G_TYPE_DOUBLE, event.connect_ms,                      //
+                                    "verifies", G_TYPE_BOOLEAN, static_cast<gboolean>(event.verifies),  //
+                                    "bytes-sent", G_TYPE_UINT64, u64(event.bytes_sent),                 //
                                     "reason", G_TYPE_STRING, event.reason.c_str(), nullptr));
 }
 
 std::optional<LinkState> parse_link_state(GstEvent *event) {
   const GstStructure *structure = structure_of(event, kLinkState);
   if (!structure) return std::nullopt;
-  return LinkState{truth(structure, "up"), number(structure, "round-trip-ms"),
-                   number(structure, "throughput"), text(structure, "reason")};
+  LinkState parsed;
+  parsed.up = truth(structure, "up");
+  parsed.round_trip_ms = number(structure, "round-trip-ms");
+  parsed.throughput = number(structure, "throughput");
+  parsed.throughput_p10 = number(structure, "throughput-p10");
+  parsed.loss = number(structure, "loss");
+  parsed.connect_ms = number(structure, "connect-ms");
+  parsed.verifies = truth(structure, "verifies");
+  number_of(structure, "bytes-sent", &parsed.bytes_sent);
+  parsed.reason = text(structure, "reason");
+  return parsed;
 }
 
 GstEvent *new_cloud_answer(const CloudAnswer &event) {
@@ -135,9 +157,15 @@ GstEvent *new_cloud_answer(const CloudAnswer &event) {
                                     "id", G_TYPE_UINT64, u64(event.id),                                 //
                                     "text", G_TYPE_STRING, event.text.c_str(),                          //
                                     "confidence", G_TYPE_DOUBLE, event.confidence,                      //
+                                    "partial", G_TYPE_BOOLEAN, static_cast<gboolean>(event.partial),    //
                                     "verified", G_TYPE_BOOLEAN, static_cast<gboolean>(event.verified),  //
                                     "ok", G_TYPE_BOOLEAN, static_cast<gboolean>(event.ok),              //
-                                    "reason", G_TYPE_STRING, event.reason.c_str(), nullptr));
+                                    "reason", G_TYPE_STRING, event.reason.c_str(),                      //
+                                    "bytes-sent", G_TYPE_UINT64, u64(event.bytes_sent),                 //
+                                    "took-ms", G_TYPE_DOUBLE, event.took_ms,                            //
+                                    "tokens", G_TYPE_INT, event.tokens,                                 //
+                                    "tokens-drafted", G_TYPE_INT, event.tokens_drafted,                 //
+                                    "tokens-accepted", G_TYPE_INT, event.tokens_accepted, nullptr));
 }
 
 std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event) {
@@ -147,9 +175,15 @@ std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event) {
   parsed.owner = text(structure, "owner");
   parsed.text = text(structure, "text");
   parsed.confidence = number(structure, "confidence");
+  parsed.partial = truth(structure, "partial");
   parsed.verified = truth(structure, "verified");
   parsed.ok = truth(structure, "ok");
   parsed.reason = text(structure, "reason");
+  number_of(structure, "bytes-sent", &parsed.bytes_sent);
+  parsed.took_ms = number(structure, "took-ms");
+  parsed.tokens = count(structure, "tokens");
+  parsed.tokens_drafted = count(structure, "tokens-drafted");
+  parsed.tokens_accepted = count(structure, "tokens-accepted");
   return parsed;
 }
 
@@ -160,7 +194,8 @@ GstEvent *new_segment_begin(const SegmentBegin &event) {
       "id", G_TYPE_UINT64, u64(event.id),                 //
       "question", G_TYPE_STRING, event.question.c_str(),  //
       "start", G_TYPE_UINT64, u64(static_cast<std::uint64_t>(event.about.start.count())), "end",
-      G_TYPE_UINT64, u64(static_cast<std::uint64_t>(event.about.end.count())), nullptr));
+      G_TYPE_UINT64, u64(static_cast<std::uint64_t>(event.about.end.count())), "draft-follows",
+      G_TYPE_BOOLEAN, static_cast<gboolean>(event.draft_follows), nullptr));
 }
 
 std::optional<SegmentBegin> parse_segment_begin(GstEvent *event) {
@@ -174,15 +209,18 @@ std::optional<SegmentBegin> parse_segment_begin(GstEvent *event) {
   parsed.owner = text(structure, "owner");
   parsed.question = text(structure, "question");
   parsed.about = {StreamTime(static_cast<std::int64_t>(start)), StreamTime(static_cast<std::int64_t>(end))};
+  parsed.draft_follows = truth(structure, "draft-follows");
   return parsed;
 }
 
 GstEvent *new_segment_draft(const SegmentDraft &event) {
-  return downstream(gst_structure_new(kSegmentDraft,                                //
-                                      "owner", G_TYPE_STRING, event.owner.c_str(),  //
-                                      "id", G_TYPE_UINT64, u64(event.id),           //
-                                      "text", G_TYPE_STRING, event.text.c_str(),    //
-                                      "confidence", G_TYPE_DOUBLE, event.confidence, nullptr));
+  return downstream(gst_structure_new(kSegmentDraft,                                  //
+                                      "owner", G_TYPE_STRING, event.owner.c_str(),    //
+                                      "id", G_TYPE_UINT64, u64(event.id),             //
+                                      "text", G_TYPE_STRING, event.text.c_str(),      //
+                                      "confidence", G_TYPE_DOUBLE, event.confidence,  //
+                                      "verify", G_TYPE_BOOLEAN, static_cast<gboolean>(event.verify),
+                                      nullptr));
 }
 
 std::optional<SegmentDraft> parse_segment_draft(GstEvent *event) {
@@ -192,6 +230,7 @@ std::optional<SegmentDraft> parse_segment_draft(GstEvent *event) {
   parsed.owner = text(structure, "owner");
   parsed.text = text(structure, "text");
   parsed.confidence = number(structure, "confidence");
+  parsed.verify = truth(structure, "verify");
   return parsed;
 }
 

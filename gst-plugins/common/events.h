@@ -7,11 +7,13 @@
 //     saccade/committed   {stream s, frame u64, patches bytes, consumer s}  the encoder has this frame now
 //     saccade/dropped     {stream s, frame u64, consumer s, reason s}       it never will
 //     saccade/load        {utilisation d, queue-level u}                    how busy the model is
-//     saccade/link-state  {up b, round-trip-ms d, throughput d, reason s}   of the cloud link
-//     saccade/answer      {owner s, id u64, text s, confidence d, verified b, status s, reason s}
+//     saccade/link-state  {up b, round-trip-ms d, throughput d, throughput-p10 d, loss d, connect-ms d,
+//                          verifies b, bytes-sent u64, reason s}            of the cloud link
+//     saccade/answer      {owner s, id u64, text s, confidence d, partial b, verified b, ok b, reason s,
+//                          bytes-sent u64, took-ms d, tokens i, tokens-drafted i, tokens-accepted i}
 //   downstream, serialized (GST_EVENT_CUSTOM_DOWNSTREAM), on the offload pad
-//     saccade/segment-begin   {owner s, id u64, question s, start u64, end u64}
-//     saccade/segment-draft   {owner s, id u64, text s, confidence d}
+//     saccade/segment-begin   {owner s, id u64, question s, start u64, end u64, draft-follows b}
+//     saccade/segment-draft   {owner s, id u64, text s, confidence d, verify b}
 //     saccade/segment-cancel  {owner s, id u64, reason s}
 // and one custom query, downstream:
 //     saccade/patch-grid      {rows i, columns i}    answered by the next encoder
@@ -54,9 +56,14 @@ GstEvent *new_load(const Load &event);
 std::optional<Load> parse_load(GstEvent *event);
 
 struct LinkState {
-  bool up = false;
+  bool up = true;
   double round_trip_ms = 0;
-  double throughput = 0;  // bytes per second, 0 = unknown
+  double throughput = 0;         // bytes per second, 0 = unknown
+  double throughput_p10 = 0;     // a tenth of the recent calls were slower
+  double loss = 0;               // [0, 1], of the recent attempts
+  double connect_ms = 0;         // to open a connection; 0 = unknown
+  bool verifies = false;         // the server is known to verify drafts, or was not asked to yet
+  std::uint64_t bytes_sent = 0;  // since the sink was started, whatever came of them
   std::string reason;
 };
 GstEvent *new_link_state(const LinkState &event);
@@ -67,9 +74,16 @@ struct CloudAnswer {
   std::uint64_t id = 0;
   std::string text;
   double confidence = 0;
+  bool partial = false;   // it still grows; text is what there is of it
   bool verified = false;  // the cloud confirmed the draft, word for word
   bool ok = true;         // false: no answer will come; `reason` says why
   std::string reason;
+  // What it cost, and what became of the draft's tokens where it was verified; of an answer that is whole.
+  std::uint64_t bytes_sent = 0;
+  double took_ms = 0;
+  int tokens = 0;
+  int tokens_drafted = 0;
+  int tokens_accepted = 0;
 };
 GstEvent *new_cloud_answer(const CloudAnswer &event);
 std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event);
@@ -79,6 +93,7 @@ struct SegmentBegin {
   std::uint64_t id = 0;
   std::string question;
   StreamInterval about;
+  bool draft_follows = false;  // the answer waits for segment-draft, and the upload does not
 };
 GstEvent *new_segment_begin(const SegmentBegin &event);
 std::optional<SegmentBegin> parse_segment_begin(GstEvent *event);
@@ -88,6 +103,7 @@ struct SegmentDraft {
   std::uint64_t id = 0;
   std::string text;
   double confidence = 0;
+  bool verify = false;  // the cloud is to verify it and go on from there, if it can
 };
 GstEvent *new_segment_draft(const SegmentDraft &event);
 std::optional<SegmentDraft> parse_segment_draft(GstEvent *event);

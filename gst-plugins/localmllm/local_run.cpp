@@ -32,12 +32,17 @@ Leaky leak_for(LeakySetting setting, bool live) {
   return live ? Leaky::downstream : Leaky::none;
 }
 
-// 0 where the model is given no samples.
 // A question before the pictures is read once for all of them. But then they are its own, so that a second
 // question has them read again, and models that learned to read it behind them answer worse.
 PromptPosition position_for(const LocalMllmSettings &settings) {
   return settings.prompt_position == PromptPositionSetting::before ? PromptPosition::before
                                                                    : PromptPosition::after;
+}
+
+RouterSettings router_settings(const LocalMllmSettings &settings) {
+  auto router = settings.router;
+  router.latency_budget = Duration(static_cast<std::int64_t>(settings.latency_budget));
+  return router;
 }
 
 }  // namespace
@@ -63,7 +68,7 @@ LocalRun::LocalRun(const Pads &pads, const LocalMllmSettings &settings,
       intake_(answerer_->input(), settings.answerer.detail, static_cast<int>(settings.offload_size),
               answerer_->sound_rate()),
       text_(pads.src, settings.display_duration),
-      router_(settings.router),
+      desk_(pads.element, router_settings(settings)),
       questions_(standing_questions(settings)),
       stale_(Duration(static_cast<std::int64_t>(settings.max_answer_age))),
       schedule_(settings.answer_on, Duration(static_cast<std::int64_t>(settings.answer_every))),

@@ -12,6 +12,7 @@
 
 #include "common/stage_queue.h"
 #include "localmllm/frame_intake.h"
+#include "localmllm/offload_desk.h"
 #include "localmllm/offload_link.h"
 #include "localmllm/question_desk.h"
 #include "localmllm/run_counters.h"
@@ -20,7 +21,6 @@
 #include "mllm/answer_schedule.h"
 #include "mllm/segment_answerer.h"
 #include "mllm/stale_watch.h"
-#include "offload/router.h"
 #include "sparsity/mas_report.h"
 
 namespace saccade::gst {
@@ -70,11 +70,13 @@ class LocalRun {
   bool answer_standing_questions(std::stop_token stop);
   bool answer_waiting_questions(std::stop_token stop);
   bool answer(const std::string &question, Clock::time_point since, bool standing, std::stop_token stop);
-  Result<Answer> make_answer(const std::string &question, Clock::time_point since, std::stop_token stop);
+  Answer unanswered(const std::string &question) const;
+  Result<Answer> make_answer(Answer &growing, Clock::time_point since, std::stop_token stop);
   void give(Answer answer, bool standing);
+  void publish_cloud(const OffloadLink::Arrived &arrived);
   Duration waited_for(const Answer &answer, Clock::time_point since, bool standing) const;
   void tell_late(const Answer &answer);
-  bool send_to_cloud(const Answer &draft);
+  OffloadDesk::Segment segment_for(const Answer &answer) const;
   void take_cloud_answers();
   void forward(EventPtr event);
   void forward_gap(GstEvent *event);
@@ -105,7 +107,7 @@ class LocalRun {
   // Worker.
   TextPad text_;
   GstSegment segment_;
-  Router router_;
+  OffloadDesk desk_;
   std::optional<Picture> current_;  // the newest picture seen
   std::optional<Answer> standing_;  // the last answer to the first standing question
   std::string first_standing_;      // the question that it answers

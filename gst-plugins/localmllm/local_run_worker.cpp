@@ -122,9 +122,13 @@ bool LocalRun::answer(const std::string &question, Clock::time_point since, bool
                       std::stop_token stop) {
   const auto pts = StreamTime(static_cast<std::int64_t>(current_->time.pts));
   const auto started = Clock::now();
-  auto made = make_answer(question, since, standing ? stale_.begin(pts, stop) : stop);
+  const auto link = offload();
+  auto growing = unanswered(question);
+  desk_.begin(link.get(), segment_for(growing), [&] { growing.id = new_id(); });
+  auto made = make_answer(growing, since, standing ? stale_.begin(pts, stop) : stop);
   const bool stale = standing && stale_.end();
   if (!made.ok()) {
+    desk_.give_up(link.get(), growing.id);
     const bool cancelled = made.status().kind() == StatusKind::cancelled;
     if (!cancelled) warn("\"" + question + "\" was not answered", made.status());
     const std::lock_guard lock(mutex_);
@@ -141,27 +145,35 @@ bool LocalRun::answer(const std::string &question, Clock::time_point since, bool
   return true;
 }
 
-Result<Answer> LocalRun::make_answer(const std::string &question, Clock::time_point since,
-                                     std::stop_token stop) {
-  const auto duration = Duration(static_cast<std::int64_t>(current_->time.duration));
-  Answer growing;
+// About the current picture, without words.
+Answer LocalRun::unanswered(const std::string &question) const {
+  Answer answer;
+  answer.stream = GST_OBJECT_NAME(pads_.element);
+  answer.question = question;
+  answer.about.start = answer.about.end = StreamTime(static_cast<std::int64_t>(current_->time.pts));
+  answer.about.end += Duration(static_cast<std::int64_t>(current_->time.duration));
+  return answer;
+}
+
+OffloadDesk::Segment LocalRun::segment_for(const Answer &answer) const {
+  return {*current_, segment_, answer, queue_.level()};
+}
+
+Result<Answer> LocalRun::make_answer(Answer &growing, Clock::time_point since, std::stop_token stop) {
   const auto grow = [&](std::string_view piece) {
     if (growing.id == 0) growing.id = new_id();
     growing.text += piece;
     publish(growing);
     text_.write(growing, current_->time);
   };
-  growing.stream = GST_OBJECT_NAME(pads_.element);
   growing.partial = true;
-  growing.question = question;
-  growing.about.start = growing.about.end = StreamTime(static_cast<std::int64_t>(current_->time.pts));
-  growing.about.end += duration;
-  auto made = answerer_->answer(question, stop, settings_.partial ? TokenListener(grow) : TokenListener(),
-                                Clock::now() - since);
+  auto made =
+      answerer_->answer(growing.question, stop, settings_.partial ? TokenListener(grow) : TokenListener(),
+                        Clock::now() - since);
   if (!made.ok()) return made;
   made.value().stream = growing.stream;
   made.value().id = growing.id;
-  made.value().about.end += duration;
+  made.value().about.end += growing.about.end - growing.about.start;
   return made;
 }
 
@@ -177,7 +189,11 @@ Duration LocalRun::waited_for(const Answer &answer, Clock::time_point since, boo
 
 void LocalRun::give(Answer answer, bool standing) {
   // The cloud is asked about what was said, whatever is shown meanwhile.
-  if (send_to_cloud(answer)) answer.source = AnswerSource::edge_draft;
+  if (desk_.finish(offload().get(), segment_for(answer))) {
+    answer.source = AnswerSource::edge_draft;
+    const std::lock_guard lock(mutex_);
+    ++counters_.offloaded;
+  }
   const bool unsure = static_cast<double>(answer.confidence) < settings_.router.confidence_threshold;
   if (unsure && !settings_.unsure_text.empty())
     answer.unsure_of = std::exchange(answer.text, settings_.unsure_text);
@@ -204,57 +220,44 @@ void LocalRun::tell_late(const Answer &answer) {
                                    "timestamp=arrival"});
 }
 
-bool LocalRun::send_to_cloud(const Answer &draft) {
-  const auto link = offload();
-  if (!link || !link->linked() || current_->offload_picture.rgb.empty()) return false;
-  RouterInput input;
-  if (current_->mas) {
-    input.hint = current_->mas->route;
-    input.complexity = current_->mas->complexity;
-  }
-  input.draft_confidence = static_cast<double>(draft.confidence);
-  input.cloud_linked = true;
-  input.link_up = link->link_up();
-  input.edge_queue = static_cast<unsigned>(queue_.level());
-  const auto decision = router_.decide(input);
-  GST_DEBUG_OBJECT(pads_.element, "answer %" G_GUINT64_FORMAT ": %s, because %s",
-                   static_cast<guint64>(draft.id), to_string(decision.destination), decision.reason.c_str());
-  if (decision.destination != Destination::cloud) return false;
-  const auto &time = current_->time;
-  if (link->send(current_->offload_picture, segment_, time.pts, time.duration, draft) != GST_FLOW_OK)
-    return false;
-  const std::lock_guard lock(mutex_);
-  ++counters_.offloaded;
-  return true;
-}
-
 void LocalRun::take_cloud_answers() {
   const auto link = offload();
   if (!link) return;
   while (auto arrived = link->take()) {
-    const auto &cloud = arrived->answer;
-    if (!cloud.ok) {
+    desk_.learn(*arrived);
+    if (arrived->answer.ok) {
+      publish_cloud(*arrived);
+    } else {
       warn("the cloud did not answer \"" + arrived->draft.question + "\"; the local answer stands",
-           {StatusKind::unavailable, cloud.reason});
-      continue;
+           {StatusKind::unavailable, arrived->answer.reason});
     }
-    Answer corrected = arrived->draft;
-    corrected.supersedes = corrected.id;
-    corrected.id = new_id();
-    corrected.text = cloud.text;
-    corrected.token_log_probabilities.clear();
-    corrected.confidence = static_cast<float>(cloud.confidence);
-    corrected.source = cloud.verified ? AnswerSource::cloud_verified : AnswerSource::cloud;
-    corrected.truncated = false;
-    corrected.timings.capture_to_answer += Clock::now() - arrived->asked;
-    {
-      const std::lock_guard lock(mutex_);
-      ++counters_.corrected;
-    }
-    if (standing_ && standing_->id == *corrected.supersedes) standing_ = corrected;
-    publish(corrected);
-    text_.correct(corrected);
   }
+}
+
+void LocalRun::publish_cloud(const OffloadLink::Arrived &arrived) {
+  const auto &cloud = arrived.answer;
+  if (cloud.partial && !settings_.partial) return;
+  Answer answer = arrived.draft;
+  // While it grows it has the id of the draft: it may still fail, and the draft then stands.
+  if (arrived.drafted && !cloud.partial) {
+    answer.supersedes = answer.id;
+    answer.id = new_id();
+  }
+  answer.text = cloud.text;
+  answer.token_log_probabilities.clear();
+  answer.confidence = static_cast<float>(cloud.confidence);
+  answer.source = cloud.verified ? AnswerSource::cloud_verified : AnswerSource::cloud;
+  answer.partial = cloud.partial;
+  answer.truncated = false;
+  answer.timings.capture_to_answer += Clock::now() - arrived.asked;
+  publish(answer);
+  text_.correct(answer);
+  if (cloud.partial) return;
+  {
+    const std::lock_guard lock(mutex_);
+    ++counters_.corrected;
+  }
+  if (standing_ && answer.supersedes && standing_->id == *answer.supersedes) standing_ = answer;
 }
 
 // --- events ---------------------------------------------------------------------------------------------

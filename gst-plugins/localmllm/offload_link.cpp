@@ -15,9 +15,9 @@ constexpr std::size_t kMostAwaited = 256;
 
 }  // namespace
 
-bool OffloadLink::link_up() const {
+LinkState OffloadLink::state() const {
   const std::lock_guard lock(mutex_);
-  return link_up_;
+  return state_;
 }
 
 void OffloadLink::start_stream(GstEvent *upstream_start) {
@@ -41,28 +41,58 @@ void OffloadLink::pass(GstClockTime pts, GstClockTime duration) {
 
 void OffloadLink::end() { gst_pad_push_event(pad_, gst_event_new_eos()); }
 
-GstFlowReturn OffloadLink::send(const Image &picture, const GstSegment &segment, GstClockTime pts,
-                                GstClockTime duration, const Answer &draft) {
-  {
-    // Before anything is sent: the answer may come on another thread at once.
-    const std::lock_guard lock(mutex_);
-    while (awaited_.size() >= kMostAwaited) awaited_.erase(awaited_.begin());
-    awaited_[draft.id] = {draft, Clock::now()};
-  }
-  const auto sent = [&] {
-    if (!started_) start_stream(nullptr);
-    if (!set_caps(picture.width, picture.height)) return GST_FLOW_NOT_NEGOTIATED;
-    if (!has_segment_) set_segment(segment);
-    gst_pad_push_event(pad_, new_segment_begin({owner_, draft.id, draft.question, draft.about}));
-    gst_pad_push_event(
-        pad_, new_segment_draft({owner_, draft.id, draft.text, static_cast<double>(draft.confidence)}));
-    return push_picture(picture, pts, duration, draft.id);
-  }();
-  if (sent != GST_FLOW_OK) {
-    const std::lock_guard lock(mutex_);
-    awaited_.erase(draft.id);
-  }
+bool OffloadLink::begin(const Question &question, const Answer &answer, bool draft_follows) {
+  await(answer, false);  // before anything is sent: the answer may come on another thread at once
+  const bool sent = push_begin(question, answer, draft_follows) && push_picture(question, answer.id);
+  if (!sent) forget(answer.id);
   return sent;
+}
+
+bool OffloadLink::draft(const Answer &draft, bool verify) {
+  await(draft, true);
+  return push_draft(draft, verify);
+}
+
+void OffloadLink::cancel(std::uint64_t id, const char *reason) {
+  forget(id);
+  gst_pad_push_event(pad_, new_segment_cancel({owner_, id, reason}));
+}
+
+bool OffloadLink::send(const Question &question, const Answer &draft, bool verify) {
+  await(draft, true);
+  const bool sent =
+      push_begin(question, draft, false) && push_draft(draft, verify) && push_picture(question, draft.id);
+  if (!sent) forget(draft.id);
+  return sent;
+}
+
+void OffloadLink::await(const Answer &draft, bool drafted) {
+  const std::lock_guard lock(mutex_);
+  const auto known = awaited_.find(draft.id);
+  const auto asked = known == awaited_.end() ? Clock::now() : known->second.asked;
+  while (known == awaited_.end() && awaited_.size() >= kMostAwaited) awaited_.erase(awaited_.begin());
+  awaited_[draft.id] = {draft, drafted, asked};
+}
+
+void OffloadLink::forget(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  awaited_.erase(id);
+  std::erase_if(arrived_, [id](const CloudAnswer &answer) { return answer.id == id; });
+  changed_.notify_all();
+}
+
+bool OffloadLink::push_begin(const Question &question, const Answer &answer, bool draft_follows) {
+  if (!started_) start_stream(nullptr);
+  if (!set_caps(question.picture.width, question.picture.height)) return false;
+  if (!has_segment_) set_segment(question.segment);
+  gst_pad_push_event(pad_,
+                     new_segment_begin({owner_, answer.id, answer.question, answer.about, draft_follows}));
+  return true;
+}
+
+bool OffloadLink::push_draft(const Answer &draft, bool verify) {
+  const auto confidence = static_cast<double>(draft.confidence);
+  return gst_pad_push_event(pad_, new_segment_draft({owner_, draft.id, draft.text, confidence, verify}));
 }
 
 bool OffloadLink::set_caps(int width, int height) {
@@ -79,8 +109,8 @@ bool OffloadLink::set_caps(int width, int height) {
   return true;
 }
 
-GstFlowReturn OffloadLink::push_picture(const Image &picture, GstClockTime pts, GstClockTime duration,
-                                        std::uint64_t id) {
+bool OffloadLink::push_picture(const Question &question, std::uint64_t id) {
+  const Image &picture = question.picture;
   GstVideoInfo info;
   gst_video_info_set_format(&info, GST_VIDEO_FORMAT_RGB, static_cast<guint>(picture.width),
                             static_cast<guint>(picture.height));
@@ -88,7 +118,7 @@ GstFlowReturn OffloadLink::push_picture(const Image &picture, GstClockTime pts, 
   GstMapInfo map;
   if (!gst_buffer_map(buffer, &map, GST_MAP_WRITE)) {
     gst_buffer_unref(buffer);
-    return GST_FLOW_ERROR;
+    return false;
   }
   // GStreamer pads RGB rows to four bytes; Image does not.
   const auto row = static_cast<std::size_t>(picture.width) * 3;
@@ -97,25 +127,25 @@ GstFlowReturn OffloadLink::push_picture(const Image &picture, GstClockTime pts, 
     std::memcpy(map.data + static_cast<std::size_t>(y) * stride,
                 picture.rgb.data() + static_cast<std::size_t>(y) * row, row);
   gst_buffer_unmap(buffer, &map);
-  GST_BUFFER_PTS(buffer) = pts;
-  GST_BUFFER_DURATION(buffer) = duration;
+  GST_BUFFER_PTS(buffer) = question.pts;
+  GST_BUFFER_DURATION(buffer) = question.duration;
   saccade::gst::set_segment(buffer, {id, 0, true});
-  return gst_pad_push(pad_, buffer);
+  return gst_pad_push(pad_, buffer) == GST_FLOW_OK;
 }
 
 bool OffloadLink::receive(GstEvent *event) {
-  if (const auto state = parse_link_state(event)) {
+  if (auto state = parse_link_state(event)) {
     const std::lock_guard lock(mutex_);
-    link_up_ = state->up;
+    state_ = std::move(*state);
     return true;
   }
   auto answer = parse_cloud_answer(event);
   if (!answer || answer->owner != owner_) return false;
   const std::lock_guard lock(mutex_);
-  const auto found = awaited_.find(answer->id);
-  if (found == awaited_.end()) return true;  // ours, but nobody waits for it any more
-  arrived_.push_back({std::move(*answer), std::move(found->second.draft), found->second.asked});
-  awaited_.erase(found);
+  if (!awaited_.contains(answer->id)) return true;  // ours, but nobody waits for it any more
+  // What grew further meanwhile is told of once.
+  std::erase_if(arrived_, [&](const CloudAnswer &one) { return one.id == answer->id && one.partial; });
+  arrived_.push_back(std::move(*answer));
   changed_.notify_all();
   return true;
 }
@@ -123,9 +153,12 @@ bool OffloadLink::receive(GstEvent *event) {
 std::optional<OffloadLink::Arrived> OffloadLink::take() {
   const std::lock_guard lock(mutex_);
   if (arrived_.empty()) return std::nullopt;
-  auto first = std::move(arrived_.front());
+  auto answer = std::move(arrived_.front());
   arrived_.pop_front();
-  return first;
+  const auto found = awaited_.find(answer.id);
+  const auto [draft, drafted, asked] = found->second;
+  if (!answer.partial) awaited_.erase(found);
+  return Arrived{std::move(answer), draft, drafted, asked};
 }
 
 bool OffloadLink::wait(Clock::time_point until) {

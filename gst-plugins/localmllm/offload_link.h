@@ -26,7 +26,7 @@ class OffloadLink {
 
   GstPad *pad() const { return pad_; }
   bool linked() const { return gst_pad_is_linked(pad_); }
-  bool link_up() const;
+  LinkState state() const;  // of the link to the cloud; up until the sink says otherwise
 
   // The pad may be requested while the stream runs; send() makes up for what came before it.
   void start_stream(GstEvent *upstream_start);  // null: no event to take the group from
@@ -35,17 +35,31 @@ class OffloadLink {
   void pass(GstClockTime pts, GstClockTime duration);  // nothing will come for this stretch
   void end();
 
-  // The picture (rgb8) and the draft that the edge made of it. The draft waits here for its correction.
-  GstFlowReturn send(const Image &picture, const GstSegment &segment, GstClockTime pts, GstClockTime duration,
-                     const Answer &draft);
+  // A picture (rgb8) that the cloud is asked about, and when it was seen.
+  struct Question {
+    const Image &picture;
+    const GstSegment &segment;
+    GstClockTime pts;
+    GstClockTime duration;
+  };
+  // Each false when downstream takes nothing. The question goes out before there is a draft: `answer` has its
+  // id, its question and its time, and no text. With `draft_follows` the cloud answers when draft() has told
+  // it what to do, or cancel() that nothing is to be done.
+  bool begin(const Question &question, const Answer &answer, bool draft_follows);
+  bool draft(const Answer &draft, bool verify);
+  void cancel(std::uint64_t id, const char *reason);
+  // Both at once. The draft waits here for its correction.
+  bool send(const Question &question, const Answer &draft, bool verify);
 
   // An upstream event that came to the pad. True: it was ours and is consumed.
   bool receive(GstEvent *event);
 
-  // The next answer that arrived, with the draft that it corrects.
+  // The next answer that arrived, or as much of it as there is, with the draft that it corrects; without its
+  // text where none was made.
   struct Arrived {
     CloudAnswer answer;
     Answer draft;
+    bool drafted;
     Clock::time_point asked;
   };
   std::optional<Arrived> take();
@@ -60,10 +74,15 @@ class OffloadLink {
  private:
   struct Awaited {
     Answer draft;
+    bool drafted;
     Clock::time_point asked;
   };
 
-  GstFlowReturn push_picture(const Image &picture, GstClockTime pts, GstClockTime duration, std::uint64_t id);
+  void await(const Answer &draft, bool drafted);
+  void forget(std::uint64_t id);
+  bool push_begin(const Question &question, const Answer &answer, bool draft_follows);
+  bool push_draft(const Answer &draft, bool verify);
+  bool push_picture(const Question &question, std::uint64_t id);
 
   GstPad *pad_;
   const std::string owner_;
@@ -74,9 +93,9 @@ class OffloadLink {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::uint64_t, Awaited> awaited_;
-  std::deque<Arrived> arrived_;
+  std::deque<CloudAnswer> arrived_;
   bool given_up_ = false;
-  bool link_up_ = true;  // until the sink says otherwise
+  LinkState state_;
 };
 
 }  // namespace saccade::gst

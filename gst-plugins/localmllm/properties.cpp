@@ -1,12 +1,13 @@
 #include "localmllm/properties.h"
 
 #include "common/encoder_kind.h"
-#include "localmllm/property_table.h"
+#include "common/property_table.h"
 
 namespace saccade::gst {
 namespace {
 
 using Settings = LocalMllmSettings;
+using Table = PropertyTable<Settings>;
 
 template <typename E>
 constexpr gint number(E value) {
@@ -69,10 +70,20 @@ GType route_policy_type() {
   static const GEnumValue values[] = {
       {number(OffloadPolicy::edge), "Never ask the cloud", "edge"},
       {number(OffloadPolicy::cloud), "Ask the cloud about every segment", "cloud"},
-      {number(OffloadPolicy::threshold), "Ask it about unsure answers, and where the gate says so",
-       "threshold"},
+      {number(OffloadPolicy::threshold), "Ask it about unsure answers and complex pictures", "threshold"},
+      {number(OffloadPolicy::msao), "Ask it where its answer is expected to cost less than a wrong one",
+       "msao"},
+      {number(OffloadPolicy::budget), "As msao, and no more than budget-per-hour", "budget"},
       {0, nullptr, nullptr}};
   static const GType type = g_enum_register_static("GstLocalMllmRoutePolicy", values);
+  return type;
+}
+
+GType budget_unit_type() {
+  static const GEnumValue values[] = {{number(BudgetUnit::bytes), "Bytes sent", "bytes"},
+                                      {number(BudgetUnit::money), "Money, see money-per-call", "money"},
+                                      {0, nullptr, nullptr}};
+  static const GType type = g_enum_register_static("GstLocalMllmBudgetUnit", values);
   return type;
 }
 
@@ -117,7 +128,7 @@ GType kv_policy_type() {
   return type;
 }
 
-void add_model(PropertyTable &t) {
+void add_model(Table &t) {
   t.text(
       {"model", "Model", "Path of the language model's GGUF file"},
       [](Settings & s) -> auto & { return s.files.text; }, nullptr);
@@ -147,7 +158,7 @@ void add_model(PropertyTable &t) {
       sound_type(), [](Settings & s) -> auto & { return s.sound; });
 }
 
-void add_session(PropertyTable &t) {
+void add_session(Table &t) {
   t.count(
       {"max-context", "Maximum context",
        "Tokens of prompt and answer that the KV cache holds; bounds memory, and is cut to what the model "
@@ -180,14 +191,14 @@ void add_session(PropertyTable &t) {
       -100, 100, [](Settings & s) -> auto & { return s.answerer.session.priority; });
 }
 
-void add_questions(PropertyTable &t) {
+void add_questions(Table &t) {
   t.text(
       {"prompt", "Prompt",
        "Standing question; empty answers only what is asked. A change is answered from the next frame on"},
-      [](Settings & s) -> auto & { return s.prompt; }, "", PropertyTable::kPlaying);
+      [](Settings & s) -> auto & { return s.prompt; }, "", Table::kPlaying);
   t.texts(
       {"more-prompts", "More prompts", "Further standing questions, answered after it about the same frames"},
-      [](Settings & s) -> auto & { return s.more_prompts; }, PropertyTable::kPlaying);
+      [](Settings & s) -> auto & { return s.more_prompts; }, Table::kPlaying);
   t.choice(
       {"answer-on", "Answer on", "When the standing questions are answered again"}, answer_on_type(),
       [](Settings & s) -> auto & { return s.answer_on; });
@@ -197,7 +208,7 @@ void add_questions(PropertyTable &t) {
       [](Settings & s) -> auto & { return s.answer_every; });
 }
 
-void add_answers(PropertyTable &t) {
+void add_answers(Table &t) {
   t.count(
       {"max-tokens", "Maximum tokens", "Length of an answer, in tokens"}, 1, 65536,
       [](Settings & s) -> auto & { return s.answerer.session.max_tokens; });
@@ -227,7 +238,7 @@ void add_answers(PropertyTable &t) {
       on_unchanged_type(), [](Settings & s) -> auto & { return s.on_unchanged; });
 }
 
-void add_time(PropertyTable &t) {
+void add_time(Table &t) {
   t.choice(
       {"leaky", "Leaky", "What is dropped when the model is slower than its input"}, leaky_type(),
       [](Settings & s) -> auto & { return s.leaky; });
@@ -253,10 +264,31 @@ void add_time(PropertyTable &t) {
       [](Settings & s) -> auto & { return s.max_answer_age; });
 }
 
-void add_offload(PropertyTable &t) {
+void add_offload(Table &t) {
   t.choice(
       {"route-policy", "Route policy", "Which segments go to the offload pad, when it is linked"},
       route_policy_type(), [](Settings & s) -> auto & { return s.router.policy; });
+  t.number(
+      {"budget-per-hour", "Budget per hour",
+       "What may be spent on the cloud in an hour, with route-policy=budget; 0 = no limit"},
+      0, 1e15, [](Settings & s) -> auto & { return s.router.budget_per_hour; });
+  t.choice(
+      {"budget-unit", "Budget unit", "What budget-per-hour counts"}, budget_unit_type(),
+      [](Settings & s) -> auto & { return s.router.budget_unit; });
+  t.number(
+      {"money-per-call", "Money per call", "What a call to the cloud costs, in any currency"}, 0, 1e6,
+      [](Settings & s) -> auto & { return s.router.money_per_call; });
+  t.number(
+      {"money-per-megabyte", "Money per megabyte", "What a megabyte sent costs, in the same currency"}, 0,
+      1e6, [](Settings & s) -> auto & { return s.router.money_per_megabyte; });
+  t.number(
+      {"error-weight", "Error weight",
+       "What a wrong answer costs with route-policy=msao and budget, in waits of two seconds; more asks the "
+       "cloud more often"},
+      0, 1000, [](Settings & s) -> auto & { return s.router.error_weight; });
+  t.share(
+      {"cloud-error", "Cloud error", "How often (0 to 1) the cloud is wrong when it sees everything"},
+      [](Settings & s) -> auto & { return s.router.cloud_error; });
   t.count(
       {"offload-size", "Offload size", "Longest edge of the pictures on the offload pad, in pixels"}, 16,
       8192, [](Settings & s) -> auto & { return s.offload_size; });
@@ -266,7 +298,7 @@ void add_offload(PropertyTable &t) {
       [](Settings & s) -> auto & { return s.drain_timeout; });
 }
 
-void add_metrics(PropertyTable &t) {
+void add_metrics(Table &t) {
   t.text(
       {"metrics-file", "Metrics file",
        "Path of a file that holds the statistics in Prometheus' text format, written anew about once a "
@@ -274,8 +306,8 @@ void add_metrics(PropertyTable &t) {
       [](Settings & s) -> auto & { return s.metrics_file; });
 }
 
-PropertyTable make_table() {
-  PropertyTable table;
+Table make_table() {
+  Table table;
   add_model(table);
   add_session(table);
   add_questions(table);
@@ -286,8 +318,8 @@ PropertyTable make_table() {
   return table;
 }
 
-const PropertyTable &table() {
-  static const PropertyTable made = make_table();
+const Table &table() {
+  static const Table made = make_table();
   return made;
 }
 

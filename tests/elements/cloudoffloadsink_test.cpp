@@ -1,5 +1,3 @@
-#include <gst/check/gstharness.h>
-#include <gst/gst.h>
 #include <gst/video/video.h>
 #include <gtest/gtest.h>
 
@@ -10,10 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "common/events.h"
-#include "common/metas.h"
-#include "element_testing.h"
-#include "faults/fault_server.h"
+#include "cloudoffloadsink_testing.h"
 
 namespace saccade::gst {
 namespace {
@@ -21,65 +16,6 @@ namespace {
 using faults::Behaviour;
 using faults::completion;
 using faults::FaultServer;
-
-constexpr const char *kCaps = "video/x-raw,format=RGB,width=16,height=8,framerate=10/1";
-
-// The element alone, with a bus, fed by hand.
-class Sink {
- public:
-  explicit Sink(const std::string &properties, const char *caps = kCaps) {
-    const auto line = "cloudoffloadsink name=sink " + properties;
-    element_.reset(GST_ELEMENT(gst_object_ref_sink(gst_parse_launch(line.c_str(), nullptr))));
-    bus_.reset(gst_bus_new());
-    gst_element_set_bus(element_.get(), bus_.get());
-    harness_ = gst_harness_new_with_element(element_.get(), "sink", nullptr);
-    gst_harness_set_src_caps_str(harness_, caps);
-  }
-  ~Sink() {
-    gst_harness_teardown(harness_);
-    gst_element_set_bus(element_.get(), nullptr);
-  }
-  Sink(const Sink &) = delete;
-  Sink &operator=(const Sink &) = delete;
-
-  GstHarness *harness() { return harness_; }
-  GstElement *element() { return element_.get(); }
-
-  void begin(std::uint64_t id, const std::string &question) {
-    gst_harness_push_event(harness_, new_segment_begin({"mllm0", id, question, {}}));
-  }
-  // A raw frame of 16 × 8 pixels of segment `id`.
-  GstFlowReturn frame(std::uint64_t id, unsigned index, bool final, std::size_t size = 16 * 8 * 3) {
-    GstBuffer *buffer = gst_buffer_new_allocate(nullptr, size, nullptr);
-    gst_buffer_memset(buffer, 0, 128, size);
-    set_segment(buffer, {id, index, final});
-    return gst_harness_push(harness_, buffer);
-  }
-  // Waits for the next saccade/answer; other upstream events are passed over.
-  CloudAnswer next_answer() {
-    while (true) {
-      GstEvent *event = gst_harness_pull_upstream_event(harness_);
-      if (!event) {
-        ADD_FAILURE() << "no saccade/answer came";
-        return {};
-      }
-      const auto answer = parse_cloud_answer(event);
-      gst_event_unref(event);
-      if (answer) return *answer;
-    }
-  }
-  MessagePtr next_message(GstMessageType type) {
-    return MessagePtr(gst_bus_timed_pop_filtered(bus_.get(), GST_CLOCK_TIME_NONE, type));
-  }
-  std::string next_warning() { return text_of(next_message(GST_MESSAGE_WARNING).get()); }
-
- private:
-  ElementPtr element_;
-  BusPtr bus_;
-  GstHarness *harness_ = nullptr;
-};
-
-std::string endpoint(const FaultServer &server) { return "endpoint=" + server.url() + " "; }
 
 // The pictures in a request's body, decoded from their data URIs.
 std::vector<std::vector<std::uint8_t>> pictures_in(const std::string &body) {
@@ -275,10 +211,10 @@ TEST(CloudOffloadSink, SegmentsWithoutALastFrameAreReported) {
   sink.begin(1, "a?");
   sink.frame(1, 0, false);
   sink.begin(2, "b?");
-  EXPECT_EQ(sink.next_answer().reason, "another segment began before this one's last frame came");
+  EXPECT_EQ(sink.next_answer().reason, "another segment began before this one's last frame or draft came");
   sink.frame(2, 0, false);
   gst_harness_push_event(sink.harness(), gst_event_new_eos());
-  EXPECT_EQ(sink.next_answer().reason, "the stream ended before the segment's last frame came");
+  EXPECT_EQ(sink.next_answer().reason, "the stream ended before the segment's last frame or draft came");
 }
 
 // Breaks when a picture buffer of upstream's pool is held while the server thinks.
@@ -404,129 +340,6 @@ TEST(CloudOffloadSink, TheKeyIsReadFromItsFileAndNotShown) {
   }
   g_free(specs);
   std::remove(path.c_str());
-}
-
-// --- Whole pipelines
-// --------------------------------------------------------------------------------------------
-
-class Pipeline {
- public:
-  explicit Pipeline(const std::string &line)
-      : pipeline_(GST_ELEMENT(gst_object_ref_sink(gst_parse_launch(line.c_str(), nullptr)))),
-        bus_(gst_element_get_bus(pipeline_.get())) {}
-  ~Pipeline() { set(GST_STATE_NULL); }
-  Pipeline(const Pipeline &) = delete;
-  Pipeline &operator=(const Pipeline &) = delete;
-
-  GstStateChangeReturn set(GstState state) { return gst_element_set_state(pipeline_.get(), state); }
-  GstStateChangeReturn settle(GstClockTime patience) {
-    return gst_element_get_state(pipeline_.get(), nullptr, nullptr, patience);
-  }
-  ElementPtr child(const char *name) {
-    return ElementPtr(gst_bin_get_by_name(GST_BIN(pipeline_.get()), name));
-  }
-  // The answers on the bus before the end of the stream.
-  int answers_before_eos() {
-    int answers = 0;
-    while (true) {
-      const MessagePtr message(gst_bus_timed_pop_filtered(
-          bus_.get(), GST_CLOCK_TIME_NONE,
-          static_cast<GstMessageType>(GST_MESSAGE_ELEMENT | GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
-      if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_EOS) return answers;
-      if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_ERROR) return -1;
-      answers += gst_message_has_name(message.get(), "cloud-answer");
-    }
-  }
-
- private:
-  ElementPtr pipeline_;
-  BusPtr bus_;
-};
-
-// Breaks when a branch without data keeps the whole pipeline from playing.
-TEST(CloudOffloadSinkPipeline, ReachesPlayingWithoutASingleFrame) {
-  Pipeline pipeline(
-      "videotestsrc num-buffers=1 ! tee name=t ! queue ! fakesink  t. ! queue ! fakesink  "
-      "appsrc caps=image/jpeg ! cloudoffloadsink endpoint=" +
-      faults::refused_url());
-  pipeline.set(GST_STATE_PLAYING);
-  EXPECT_EQ(pipeline.settle(60 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
-}
-
-// Breaks when the element holds a frame until PLAYING: whoever feeds it from the thread that feeds another
-// sink, as localmllm does, would never preroll that one.
-TEST(CloudOffloadSinkPipeline, TakesFramesInPausedSoThatTheSameThreadCanPrerollAnotherSink) {
-  const FaultServer server({Behaviour::hang()});
-  Pipeline pipeline("videotestsrc num-buffers=2 ! tee name=t ! cloudoffloadsink " + endpoint(server) +
-                    " t. ! fakesink");
-  pipeline.set(GST_STATE_PAUSED);
-  EXPECT_EQ(pipeline.settle(60 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
-  server.wait_for_requests(1);
-}
-
-// Breaks when a tee branch into the cloud blocks the first picture on the screen.
-TEST(CloudOffloadSinkPipeline, PrerollsBesideAVideoSink) {
-  const FaultServer server({Behaviour::hang()});
-  Pipeline pipeline(
-      "videotestsrc num-buffers=1 ! tee name=t ! queue ! fakesink  t. ! queue ! cloudoffloadsink " +
-      endpoint(server));
-  pipeline.set(GST_STATE_PLAYING);
-  EXPECT_EQ(pipeline.settle(60 * GST_SECOND), GST_STATE_CHANGE_SUCCESS);
-}
-
-// Breaks when a file run loses a frame's answer to a slow server, or ends before the last one is there.
-TEST(CloudOffloadSinkPipeline, NotLiveEveryFrameIsAnsweredBeforeTheEnd) {
-  const FaultServer server({Behaviour::reply(200, completion("x"))});
-  Pipeline pipeline(
-      "videotestsrc num-buffers=25 ! video/x-raw,width=16,height=16 ! cloudoffloadsink name=sink "
-      "drain-timeout=3600 max-in-flight=1 " +
-      endpoint(server));
-  pipeline.set(GST_STATE_PLAYING);
-  EXPECT_EQ(pipeline.answers_before_eos(), 25);
-  EXPECT_EQ(server.request_count(), 25U);
-  EXPECT_EQ(statistic(pipeline.child("sink").get(), "skipped"), 0U);
-}
-
-// Breaks when a live pipeline waits for the server: the frames that find it busy must be passed over, and
-// counted.
-TEST(CloudOffloadSinkPipeline, LiveBusyFramesAreSkippedAndCounted) {
-  const FaultServer server({Behaviour::hang()});
-  Pipeline pipeline(
-      "videotestsrc is-live=true num-buffers=10 ! video/x-raw,width=16,height=16,framerate=100/1 ! "
-      "cloudoffloadsink name=sink drain-timeout=0 max-in-flight=1 timeout=3600 " +
-      endpoint(server));
-  pipeline.set(GST_STATE_PLAYING);
-  EXPECT_EQ(pipeline.answers_before_eos(), 0);
-  EXPECT_EQ(statistic(pipeline.child("sink").get(), "segments"), 1U);
-  EXPECT_EQ(statistic(pipeline.child("sink").get(), "skipped"), 9U);
-}
-
-// Breaks when a frame that waits for room keeps the pipeline from pausing, playing on or stopping.
-TEST(CloudOffloadSinkPipeline, PauseAndStopWhileAFrameWaitsForRoom) {
-  const FaultServer server({Behaviour::hang()});
-  Pipeline pipeline(
-      "videotestsrc ! video/x-raw,width=16,height=16 ! cloudoffloadsink max-in-flight=1 timeout=3600 " +
-      endpoint(server));
-  for (int i = 0; i < 5; ++i) {
-    pipeline.set(GST_STATE_PLAYING);
-    server.wait_for_requests(1);
-    EXPECT_EQ(pipeline.set(GST_STATE_PAUSED), GST_STATE_CHANGE_SUCCESS);
-  }
-  pipeline.set(GST_STATE_PLAYING);
-  EXPECT_EQ(pipeline.set(GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
-}
-
-// Breaks when something is left behind by a run and hurts the next.
-TEST(CloudOffloadSinkPipeline, TwentyTimesUpAndDown) {
-  const FaultServer server({Behaviour::hang(), Behaviour::reply(200, completion("x")), Behaviour::reset(),
-                            Behaviour::hang_mid_body("{"), Behaviour::reply(200, completion("y"))});
-  Pipeline pipeline("videotestsrc is-live=true ! video/x-raw,width=16,height=16 ! cloudoffloadsink " +
-                    endpoint(server));
-  for (std::size_t i = 0; i < 20; ++i) {
-    pipeline.set(GST_STATE_PLAYING);
-    if (i % 2 == 0) server.wait_for_requests(server.request_count() + 1);
-    EXPECT_EQ(pipeline.set(GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
-  }
 }
 
 }  // namespace

@@ -339,10 +339,10 @@ TEST(CloudClient, TheLinkGoesDownAndComesBack) {
   std::vector<bool> changes;
   Outcomes outcomes;
   auto client =
-      CloudClient::create(settings, [&](const LinkSnapshot &link, bool changed, const std::string &reason) {
+      CloudClient::create(settings, [&](const CloudStatistics &now, bool changed, const std::string &reason) {
         EXPECT_FALSE(reason.empty());
         const std::lock_guard lock(mutex);
-        if (changed) changes.push_back(link.up);
+        if (changed) changes.push_back(now.link.up);
         changed_once.notify_all();
       });
   ASSERT_TRUE(client.ok());

@@ -1,0 +1,116 @@
+#include "cloudoffloadsink/properties.h"
+
+#include "common/property_table.h"
+
+namespace saccade::gst::cloud {
+namespace {
+
+using Settings = CloudOffloadSettings;
+using Table = PropertyTable<Settings>;
+
+void add_server(Table &t) {
+  t.preset_text(
+      {"endpoint", "Endpoint",
+       "URL of the server: its root, its /v1, or the whole chat-completions call; several, with commas or "
+       "blanks between them, in the order in which they are preferred"},
+      [](Settings & s) -> auto & { return s.cloud.endpoint; });
+  t.preset_text(
+      {"model", "Model", "Name of the model to ask, as the server knows it"},
+      [](Settings & s) -> auto & { return s.model; });
+  t.text(
+      {"api-key-file", "API key file",
+       "Path of a file with the API key, read at start; empty = the environment variable SACCADE_API_KEY, or "
+       "no key"},
+      [](Settings & s) -> auto & { return s.api_key_file; });
+  t.yes_or_no(
+      {"ssl-strict", "Strict TLS", "Refuse servers whose certificate cannot be verified (true or false)"},
+      [](Settings & s) -> auto & { return s.cloud.ssl_strict; });
+  t.text(
+      {"tls-database", "TLS database",
+       "Path of a PEM file with the authorities to trust; empty = those of the system"},
+      [](Settings & s) -> auto & { return s.cloud.tls_database; });
+  t.text(
+      {"proxy", "Proxy", "URI of the proxy to use; empty = that of the environment"},
+      [](Settings & s) -> auto & { return s.cloud.proxy; });
+  t.pairs(
+      {"extra-headers", "Extra headers", "Headers of every request, as the fields of a structure"},
+      [](Settings & s) -> auto & { return s.cloud.extra_headers; });
+}
+
+void add_calls(Table &t) {
+  t.seconds(
+      {"timeout", "Timeout", "Seconds that one attempt may take, to the last byte of its answer"}, 0.001,
+      3600, [](Settings & s) -> auto & { return s.cloud.timeout; });
+  t.count(
+      {"retries", "Retries", "Number of further attempts after a failed connection, a 408, 429 or 5xx"}, 0,
+      100, [](Settings & s) -> auto & { return s.cloud.retries; });
+  t.seconds(
+      {"retry-backoff-factor", "Retry back-off factor",
+       "Seconds to wait before the first retry; doubles with each further one"},
+      0, 3600, [](Settings & s) -> auto & { return s.cloud.retry_backoff_factor; });
+  t.seconds(
+      {"retry-backoff-max", "Retry back-off maximum",
+       "Seconds to wait before a retry at most; a server that asks for more is given up"},
+      0, 86400, [](Settings & s) -> auto & { return s.cloud.retry_backoff_max; });
+  t.count(
+      {"max-response-size", "Maximum response size", "Bytes that a response may have"}, 1, G_MAXINT,
+      [](Settings & s) -> auto & { return s.cloud.max_response_size; });
+  t.count(
+      {"max-in-flight", "Maximum in flight", "Number of segments that wait for the server at a time"}, 1, 256,
+      [](Settings & s) -> auto & { return s.cloud.max_in_flight; });
+  t.seconds(
+      {"drain-timeout", "Drain timeout",
+       "Seconds that the end of the stream waits for answers that are still out"},
+      0, 3600, [](Settings & s) -> auto & { return s.drain_timeout; }, Table::kPlaying);
+}
+
+void add_questions(Table &t) {
+  t.count(
+      {"jpeg-quality", "JPEG quality", "Quality in percent of the JPEGs that raw video becomes"}, 1, 100,
+      [](Settings & s) -> auto & { return s.jpeg_quality; });
+  t.count(
+      {"max-size", "Maximum size", "Longest edge in pixels of what raw video is sent as; 0 = as it is"}, 0,
+      65535, [](Settings & s) -> auto & { return s.max_size; });
+  t.preset_text(
+      {"prompt", "Prompt", "Question about frames that come without one of their own (text)"},
+      [](Settings & s) -> auto & { return s.prompt; }, Table::kPlaying);
+  t.count(
+      {"max-tokens", "Maximum tokens", "Number of tokens that an answer may have"}, 1, 65536,
+      [](Settings & s) -> auto & { return s.max_tokens; }, Table::kPlaying);
+}
+
+const Table &table() {
+  static const Table made = [] {
+    Table t;
+    add_server(t);
+    add_calls(t);
+    add_questions(t);
+    return t;
+  }();
+  return made;
+}
+
+constexpr guint kFirstSetting = kStatisticsProperty + 1;
+
+}  // namespace
+
+void install_properties(GObjectClass *object_class) {
+  table().install(object_class, kFirstSetting);
+  g_object_class_install_property(
+      object_class, kStatisticsProperty,
+      g_param_spec_boxed(
+          "statistics", "Statistics",
+          "Counts of segments, segments answered, verified, failed and cancelled, frames skipped, bytes-sent "
+          "and bytes-received, round-trip-ms (milliseconds) and link-up",
+          GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+}
+
+bool set_setting(CloudOffloadSettings &settings, guint id, const GValue *value) {
+  return id >= kFirstSetting && table().set(settings, id - kFirstSetting, value);
+}
+
+bool get_setting(CloudOffloadSettings &settings, guint id, GValue *value) {
+  return id >= kFirstSetting && table().get(settings, id - kFirstSetting, value);
+}
+
+}  // namespace saccade::gst::cloud

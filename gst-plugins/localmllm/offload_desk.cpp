@@ -1,0 +1,132 @@
+#include "localmllm/offload_desk.h"
+
+#include <utility>
+
+GST_DEBUG_CATEGORY_EXTERN(gst_local_mllm_debug);
+#define GST_CAT_DEFAULT gst_local_mllm_debug
+
+namespace saccade::gst {
+namespace {
+
+constexpr std::size_t kMostOpen = 256;      // of which nobody has heard: the oldest are then forgotten
+constexpr double kBytesPerPixel = 0.25;     // of a JPEG on the wire, base64 included, before any was sent
+constexpr double kWeightOfTheNewest = 0.3;  // in the mean of a call's bytes
+
+LinkSnapshot snapshot_of(const LinkState &state) {
+  LinkSnapshot link;
+  link.up = state.up;
+  link.round_trip = from_seconds(state.round_trip_ms / 1e3);
+  link.throughput = state.throughput;
+  link.throughput_p10 = state.throughput_p10;
+  link.loss = state.loss;
+  link.connect_time = from_seconds(state.connect_ms / 1e3);
+  return link;
+}
+
+}  // namespace
+
+bool OffloadDesk::may_send(const OffloadLink *link, const Picture &picture) const {
+  return link && link->linked() && !picture.offload_picture.rgb.empty() &&
+         router_.settings().policy != OffloadPolicy::edge;
+}
+
+RouterInput OffloadDesk::input_for(const OffloadLink &link, const Segment &segment) const {
+  const auto state = link.state();
+  const auto &picture = segment.picture;
+  RouterInput input;
+  if (picture.mas) input = router_input_of(*picture.mas);
+  const double pixels = static_cast<double>(picture.offload_picture.width) * picture.offload_picture.height;
+  input.has_audio = false;  // the offload pad carries pictures
+  input.video_bytes = static_cast<std::size_t>(call_bytes_ > 0 ? call_bytes_ : kBytesPerPixel * pixels);
+  input.cloud_linked = true;
+  input.link_up = state.up;
+  input.cloud_verifies = state.verifies;
+  input.edge_queue = static_cast<unsigned>(segment.edge_queue);
+  input.elapsed = Clock::now() - picture.arrived;
+  input.now = Clock::now().time_since_epoch();
+  input.link = snapshot_of(state);
+  return input;
+}
+
+void OffloadDesk::begin(OffloadLink *link, const Segment &segment, const std::function<void()> &name) {
+  sent_ = Sent::nothing;
+  if (!may_send(link, segment.picture)) return;
+  learn_bytes(*link);
+  const auto decision = router_.plan(input_for(*link, segment));
+  if (decision.action == RouteAction::edge) return;
+  name();
+  say(segment, decision);
+  const bool upload = decision.action == RouteAction::edge_with_upload;
+  if (!link->begin(question_of(segment), segment.answer, upload)) return;
+  sent_ = upload ? Sent::upload : Sent::question;
+  if (!upload) remember(segment.answer.id, decision.input);
+}
+
+bool OffloadDesk::finish(OffloadLink *link, const Segment &segment) {
+  router_.edge_answered(segment.answer);
+  const auto sent = std::exchange(sent_, Sent::nothing);
+  if (!link) return false;  // the pad was released meanwhile
+  if (sent == Sent::question) return link->draft(segment.answer, false);
+  if (!may_send(link, segment.picture)) return false;
+  auto input = input_for(*link, segment);
+  if (sent == Sent::upload) input.video_bytes = 0;
+  input.draft_confidence = static_cast<double>(segment.answer.confidence);
+  input.draft_tokens = static_cast<unsigned>(segment.answer.token_log_probabilities.size());
+  const auto decision = router_.decide(input);
+  say(segment, decision);
+  if (decision.action == RouteAction::edge) {
+    router_.draft_judged(input, false);
+    if (sent == Sent::upload) link->cancel(segment.answer.id, "the draft is good enough");
+    return false;
+  }
+  remember(segment.answer.id, input);
+  const bool verify = decision.action == RouteAction::verify;
+  if (sent == Sent::upload) return link->draft(segment.answer, verify);
+  return link->send(question_of(segment), segment.answer, verify);
+}
+
+void OffloadDesk::give_up(OffloadLink *link, std::uint64_t id) {
+  if (std::exchange(sent_, Sent::nothing) == Sent::upload && link) link->cancel(id, "there is no draft");
+}
+
+void OffloadDesk::learn(const OffloadLink::Arrived &arrived) {
+  const auto &cloud = arrived.answer;
+  const auto found = open_.find(cloud.id);
+  if (found == open_.end() || cloud.partial) return;
+  const auto input = found->second;
+  open_.erase(found);
+  if (!cloud.ok) return;
+  const auto bytes = static_cast<double>(cloud.bytes_sent);
+  call_bytes_ = call_bytes_ > 0 ? call_bytes_ + kWeightOfTheNewest * (bytes - call_bytes_) : bytes;
+  router_.cloud_answered({bytes, static_cast<double>(cloud.tokens), cloud.took_ms / 1e3, {}, {}});
+  if (arrived.drafted) router_.draft_judged(input, !cloud.verified);
+  if (cloud.tokens_drafted > 0)
+    router_.draft_verified(static_cast<unsigned>(cloud.tokens_drafted),
+                           static_cast<unsigned>(cloud.tokens_accepted));
+}
+
+OffloadLink::Question OffloadDesk::question_of(const Segment &segment) {
+  const auto &time = segment.picture.time;
+  return {segment.picture.offload_picture, segment.time, time.pts, time.duration};
+}
+
+// What left for the cloud since the last look, whatever came of it.
+void OffloadDesk::learn_bytes(const OffloadLink &link) {
+  const auto now = link.state().bytes_sent;
+  if (now > bytes_told_) router_.sent(now - bytes_told_, Clock::now().time_since_epoch());
+  bytes_told_ = now;  // smaller after the sink was started anew
+}
+
+void OffloadDesk::remember(std::uint64_t id, const RouterInput &input) {
+  while (open_.size() >= kMostOpen) open_.erase(open_.begin());
+  open_[id] = input;
+}
+
+void OffloadDesk::say(const Segment &segment, const RouteDecision &decision) const {
+  GST_DEBUG_OBJECT(element_, "segment %" G_GUINT64_FORMAT " %s: %s, because %s",
+                   static_cast<guint64>(segment.answer.id),
+                   decision.stage == RouteStage::plan ? "before its draft" : "with its draft",
+                   to_string(decision.action), decision.reason.c_str());
+}
+
+}  // namespace saccade::gst
