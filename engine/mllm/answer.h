@@ -33,13 +33,33 @@ struct AnswerTimings {
   Duration capture_to_answer{};
 };
 
+// A token as the model sees it: natural logarithm of its probability among all tokens, and its rank by that,
+// 1 = the most probable; whatever a grammar may have allowed or forced.
+struct TokenChance {
+  std::int32_t id = 0;
+  std::string text;  // what people see of it; not always whole UTF-8
+  float log_probability = 0;
+  int rank = 1;
+};
+
+struct TokenRecord {
+  TokenChance token;
+  std::vector<TokenChance> alternatives;  // the most probable ones in its place, itself among them
+};
+
 struct Answer {
   std::string stream;    // whom it belongs to, where several are answered; empty = nobody said
   std::uint64_t id = 0;  // of the segment that was answered; counts up from 1 per element
   std::string question;
-  std::string text;  // UTF-8, no surrounding white space; may be empty when the model ends at once
+  // No surrounding white space; may be empty when the model ends at once. UTF-8, but for what follows a
+  // beginning (AskOptions), which is all that the model wrote, and for a last character that was cut off.
+  std::string text;
   // Natural logarithm, one per token of the text; of the end token alone when the text is empty.
   std::vector<float> token_log_probabilities;
+  // Of each token of AskOptions::beginning, and, where AskOptions::alternatives are asked for, of each that
+  // token_log_probabilities speaks of.
+  std::vector<TokenRecord> beginning;
+  std::vector<TokenRecord> tokens;
   float confidence = 0;  // [0, 1]; of the local model as in confidence.h, of a server confidence_of()
   AnswerSource source = AnswerSource::edge;
   // Of each image of the question: the share of its last words' attention. Only with KvPolicy::saliency.

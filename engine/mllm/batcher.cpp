@@ -291,22 +291,23 @@ void Batcher::advance(Job &job, const Slice &slice, std::size_t first_output) {
 void Batcher::grow(Job &job, std::size_t first_output, std::size_t outputs) {
   auto &generation = *job.request->generation;
   const auto &guess = std::get<TextTokens>(job.pending);
+  const bool was_given = generation.is_given();  // the pending tokens, then, and so no guesses
   std::size_t right = 0;
   for (;; ++right) {
     const auto more = generation.grow(pool_->logits(first_output + right));
     if (!more.ok()) return finish(job, more.status());
     if (!more.value()) {
-      job.report.guessed_right += static_cast<int>(right);
+      if (!was_given) job.report.guessed_right += static_cast<int>(right);
       return finish(job, {});
     }
     if (right + 1 >= outputs || generation.tokens().back() != guess[right + 1]) break;
   }
-  job.report.guessed_right += static_cast<int>(right);
+  if (!was_given) job.report.guessed_right += static_cast<int>(right);
   pool_->rewind(job.lane, static_cast<int>(outputs - 1 - right));
   const auto guessed = guess_for(job);
   TextTokens next{generation.tokens().back()};
   next.insert(next.end(), guessed.begin(), guessed.end());
-  job.report.guessed += static_cast<int>(guessed.size());
+  if (!generation.is_given()) job.report.guessed += static_cast<int>(guessed.size());
   job.pending = std::move(next);
   listener_.grew(job);
 }

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -83,6 +84,32 @@ Choice choose_greedily(std::span<const float> logits) {
   // The best itself counts 1, also when it is infinite.
   return {static_cast<std::int32_t>(first - logits.begin()),
           static_cast<float>(-std::log(std::max(sum, 1.0)))};
+}
+
+std::vector<Choice> choose_several(std::span<const float> logits, std::size_t count) {
+  const auto best = choose_greedily(logits);
+  std::vector<std::int32_t> first;  // so far, in their order
+  const auto logit = [&](std::int32_t token) { return logits[static_cast<std::size_t>(token)]; };
+  for (std::size_t i = 0; i < logits.size() && count > 0; ++i) {
+    const auto token = static_cast<std::int32_t>(i);
+    if (!(logits[i] > kLeast) || (first.size() == count && logits[i] <= logit(first.back()))) continue;
+    if (first.size() == count) first.pop_back();
+    first.insert(std::ranges::upper_bound(first, logits[i], std::greater(), logit), token);
+  }
+  std::vector<Choice> choices;
+  for (const auto token : first)
+    choices.push_back({token, logit(token) - logit(best.token) + best.log_probability});
+  return choices;
+}
+
+Standing standing_of(std::int32_t token, std::span<const float> logits) {
+  const auto best = choose_greedily(logits);
+  const auto at = static_cast<std::size_t>(token);
+  const auto before = std::ranges::count(logits.first(at), logits[at]);
+  const auto above = std::ranges::count_if(logits, [&](float other) { return other > logits[at]; });
+  if (!(logits[at] > kLeast)) return {kLeast, static_cast<int>(logits.size())};
+  return {logits[at] - logits[static_cast<std::size_t>(best.token)] + best.log_probability,
+          static_cast<int>(1 + above + before)};
 }
 
 }  // namespace saccade

@@ -1,8 +1,10 @@
 // The next token, chosen from the model's logits. Pure functions, safe from any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace saccade {
 
@@ -16,5 +18,16 @@ struct Choice {
 // The most probable token. Ties go to the lowest id, so that equal input gives equal output. A logit that is
 // no number or -inf counts as probability 0. `logits` must not be empty.
 Choice choose_greedily(std::span<const float> logits);
+
+// The `count` most probable tokens, the most probable first; fewer where there are fewer that have a
+// probability at all. As choose_greedily for ties and for what is no number.
+std::vector<Choice> choose_several(std::span<const float> logits, std::size_t count);
+
+// Where a token stands among all.
+struct Standing {
+  float log_probability = 0;
+  int rank = 1;  // 1 = choose_greedily would choose it
+};
+Standing standing_of(std::int32_t token, std::span<const float> logits);
 
 }  // namespace saccade

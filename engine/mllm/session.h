@@ -4,15 +4,18 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "mllm/answer.h"
 #include "mllm/grammar.h"
 #include "mllm/kv_type.h"
+#include "mllm/turn.h"
 #include "vision/model_pair.h"
 #include "vision/vision_encoder.h"
 
@@ -41,7 +44,7 @@ struct SessionOptions {
   int max_context = 2048;     // tokens of prompt and answer; cut to what the model was trained for
   int max_tokens = 64;        // of one answer
   std::string chat_template;  // empty = the model's own
-  std::string system_prompt;
+  std::string system_prompt;  // of conversations that do not begin with one of their own
   PromptPosition prompt_position = PromptPosition::after;
   KvType kv_type = KvType::f16;
   KvPolicy kv_policy = KvPolicy::reread;
@@ -60,6 +63,17 @@ struct AskOptions {
   std::shared_ptr<const Grammar> grammar;  // that the answer must follow; null = any words
   TokenListener listener;
   int max_tokens = std::numeric_limits<int>::max();  // of the answer, where the session allows more
+  // What the answer begins with, read as words. It is not chosen: how probable each of its tokens was, and
+  // what the model would have said in its place, stands in Answer::beginning, and the answer is what follows.
+  // With max_tokens = 1 that is the check of a draft (arXiv 2211.17192): it is the model's own as far as the
+  // ranks are 1. Cheap where the session has guesses: so many tokens are scored in one evaluation. A grammar
+  // holds for both together.
+  std::string beginning;
+  // What the answer probably is, taken for a guess in the place of the last answer to the same question;
+  // behind a beginning, what follows it. Changes no answer, but for near ties; needs SessionOptions::guesses.
+  std::string prediction;
+  // So many of the most probable tokens are recorded for each one of Answer::tokens; empty = no records.
+  std::optional<std::size_t> alternatives;
 };
 
 // All sessions of a process with one pair share its weights. Those with the same KV type and policy share a
@@ -78,16 +92,21 @@ class Session {
   // What is wrong with the model's own calibration of its confidence; empty when nothing is.
   const std::string &complaint() const;
 
-  // Text that stands among the pictures of a question; never read as control tokens.
+  // Text of a turn, or among the pictures of a question; never read as control tokens.
   EncodedImage words(const std::string &text) const;
 
-  // images: pictures, sounds and words, in the order in which they are read.
+  // What the assistant says after `conversation`.
   // Greedy decoding: the same input gives the same answer. Fills text, log-probabilities, confidence,
   // waiting, prefill and decode times and the token counts; everything else is the caller's. The listener is
   // called on this thread.
   // Errors: exhausted (the prompt does not fit into max_context), cancelled (stop; honoured within one
-  // slice of prompt or one token), invalid_argument (another model's tokens), internal. After an error the
-  // session is usable again.
+  // slice of prompt or one token), invalid_argument (another model's tokens; a beginning that breaks the
+  // grammar), unsupported (the template cannot write the conversation), internal. After an error the session
+  // is usable again.
+  Result<Answer> answer(std::vector<Turn> conversation, std::stop_token stop, const AskOptions &options = {});
+
+  // The same, about one question of the user's and images: pictures, sounds and words, in the order in which
+  // they are read.
   Result<Answer> ask(const std::string &question, std::span<const EncodedImage> images, std::stop_token stop,
                      const AskOptions &options = {});
 

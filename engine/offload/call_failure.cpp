@@ -6,7 +6,7 @@
 
 #include "offload/chat_reply.h"
 #include "offload/endpoint.h"
-#include "offload/text.h"
+#include "base/text.h"
 
 namespace saccade {
 

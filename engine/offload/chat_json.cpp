@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/json_guard.h"
-#include "offload/text.h"
+#include "base/text.h"
 
 namespace saccade::chat_json {
 

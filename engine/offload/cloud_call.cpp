@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/text.h"
 #include "offload/endpoint.h"
 
 namespace saccade {

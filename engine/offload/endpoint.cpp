@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/glib_pointer.h"
-#include "offload/text.h"
+#include "base/text.h"
 
 namespace saccade {
 
