@@ -15,6 +15,7 @@ USES = {
     "vision": {"base", "tokens"},
     "mllm": {"base", "tokens", "vision"},
     "offload": {"base", "sparsity"},
+    "server": {"base", "tokens", "vision", "mllm"},
 }
 # single headers allowed besides
 ALSO = {"offload": {"mllm/answer.h"}}
@@ -23,9 +24,10 @@ ALSO = {"offload": {"mllm/answer.h"}}
 LIBRARIES = {
     "llama.cpp": (r"^(llama|ggml|gguf|mtmd)[\w-]*\.h$", ("engine/vision", "engine/mllm")),
     "oneDNN": (r"^(oneapi/|dnnl)", ("engine/vision",)),
-    "libsoup": (r"^libsoup/", ("engine/offload",)),
-    "json-glib": (r"^json-glib/", ("engine/mllm", "engine/offload", "gst-plugins/common")),
-    "OpenCV": (r"^opencv2/", ("engine/sparsity", "engine/sampling")),
+    "libsoup": (r"^libsoup/", ("engine/offload", "engine/server")),
+    # in base only headers for the rooms that are linked with it
+    "json-glib": (r"^json-glib/", ("engine/base", "engine/mllm", "engine/offload", "engine/server", "gst-plugins/common")),
+    "OpenCV": (r"^opencv2/", ("engine/sparsity", "engine/sampling", "engine/server")),
     "Eigen": (r"^Eigen/", ("engine/sparsity", "engine/tokens")),
     "GStreamer": (r"^gst/", ("gst-plugins",)),
 }

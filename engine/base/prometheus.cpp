@@ -35,6 +35,12 @@ void PrometheusText::counter(std::string_view name, std::string_view help, std::
   sample(name, {}, std::to_string(value));
 }
 
+void PrometheusText::counters(std::string_view name, std::string_view help,
+                              std::span<const std::pair<std::string, std::uint64_t>> by_label) {
+  declare(name, help, "counter");
+  for (const auto &[label, value] : by_label) sample(name, label, std::to_string(value));
+}
+
 void PrometheusText::gauge(std::string_view name, std::string_view help, double value) {
   declare(name, help, "gauge");
   sample(name, {}, number(value));

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/statistics.h"
 #include "base/status.h"
@@ -17,6 +19,9 @@ class PrometheusText {
   explicit PrometheusText(std::string labels) : labels_(std::move(labels)) {}
 
   void counter(std::string_view name, std::string_view help, std::uint64_t value);
+  // One metric by a label: pairs of a label such as `status="200"` and its value.
+  void counters(std::string_view name, std::string_view help,
+                std::span<const std::pair<std::string, std::uint64_t>> by_label);
   void gauge(std::string_view name, std::string_view help, double value);
   void histogram(std::string_view name, std::string_view help, const DurationStatistics &times);
 
