@@ -59,6 +59,7 @@ void Exchange::on_finished(SoupServerMessage *, gpointer self) { static_cast<Exc
 void Exchange::end() {
   if (over_) return;
   over_ = true;
+  client_left_ |= !complete_;
   hung_up_.reset();
   cancel();
   const auto self = shared_from_this();  // its owner lets go
@@ -95,6 +96,7 @@ void Exchange::grew(std::string_view bytes) {
 
 void Exchange::done(const Result<Answer> &made) {
   if (over_) return;
+  complete_ = true;
   if (!made.ok()) return failed(made.status());
   const auto &answer = made.value();
   account_ = std::to_string(answer.prompt_tokens) + " + " +
@@ -119,8 +121,8 @@ void Exchange::done_streaming(const Answer &answer) {
 void Exchange::failed(const Status &status) {
   const bool cancelled = status.kind() == StatusKind::cancelled;
   const auto code = client_left_ ? kClientLeft : http_status_of(status);
-  const std::string_view sentence =
-      cancelled ? "the server is stopping and did not finish this answer; ask again" : status.message();
+  std::string_view sentence = status.message();
+  if (cancelled) sentence = "the server is stopping and did not finish this answer; ask again";
   if (streaming_) {  // the status was sent long ago
     send(error_json(code, sentence));
     soup_message_body_complete(soup_server_message_get_response_body(message_.get()));

@@ -41,6 +41,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void cancel() { stop_.request_stop(); }
 
   SoupServerMessage *message() const { return message_.get(); }
+  // Whether the client went before the whole answer was there.
+  bool client_left() const { return client_left_; }
   // Tokens of prompt and answer, once there is one.
   const std::string &account() const { return account_; }
 
@@ -65,6 +67,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   SourcePointer hung_up_;  // watches the client's end of the connection
   gulong finished_ = 0;
   bool client_left_ = false;
+  bool complete_ = false;   // libsoup has all there is to send
   bool streaming_ = false;  // the head of the stream was sent
   bool over_ = false;       // the message is libsoup's alone
   std::string account_;

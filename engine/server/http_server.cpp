@@ -37,6 +37,7 @@ struct Visit {
   Clock::time_point since = Clock::now();
   std::size_t received = 0;  // bytes of the body
   std::string account;
+  bool client_left = false;
 };
 constexpr const char *kVisit = "saccade-visit";
 
@@ -351,6 +352,7 @@ void HttpServer::Impl::chat(SoupServerMessage *message) {
 void HttpServer::Impl::ended(Exchange &exchange) {
   auto &visit = visit_of(exchange.message());
   visit.account = exchange.account();
+  visit.client_left = exchange.client_left();
   figures.seconds.add(Clock::now() - visit.since);
   exchanges.erase(exchange.shared_from_this());
   count_unanswered(-1);
@@ -358,10 +360,11 @@ void HttpServer::Impl::ended(Exchange &exchange) {
 
 void HttpServer::Impl::finished(SoupServerMessage *message) {
   const std::string_view path = g_uri_get_path(soup_server_message_get_uri(message));
-  const auto status = soup_server_message_get_status(message);
+  const auto &visit = visit_of(message);
+  // Where a client has left, libsoup speaks of a failure of the server.
+  const auto status = visit.client_left ? kClientLeft : soup_server_message_get_status(message);
   if (path != kHealth && path != kMetrics) ++figures.requests[status];
   if (!options.log) return;
-  const auto &visit = visit_of(message);
   // What stands in an unknown path, or behind one, is the client's, and may be anything.
   auto line = address_of(message) + " " + (is_route(path) ? std::string(path) : "(unknown path)") + " " +
               std::to_string(status) + " " +
