@@ -86,8 +86,7 @@ Choice choose_greedily(std::span<const float> logits) {
           static_cast<float>(-std::log(std::max(sum, 1.0)))};
 }
 
-std::vector<Choice> choose_several(std::span<const float> logits, std::size_t count) {
-  const auto best = choose_greedily(logits);
+std::vector<Choice> choose_several(std::span<const float> logits, std::size_t count, const Choice &best) {
   std::vector<std::int32_t> first;  // so far, in their order
   const auto logit = [&](std::int32_t token) { return logits[static_cast<std::size_t>(token)]; };
   for (std::size_t i = 0; i < logits.size() && count > 0; ++i) {
@@ -102,8 +101,7 @@ std::vector<Choice> choose_several(std::span<const float> logits, std::size_t co
   return choices;
 }
 
-Standing standing_of(std::int32_t token, std::span<const float> logits) {
-  const auto best = choose_greedily(logits);
+Standing standing_of(std::int32_t token, std::span<const float> logits, const Choice &best) {
   const auto at = static_cast<std::size_t>(token);
   const auto before = std::ranges::count(logits.first(at), logits[at]);
   const auto above = std::ranges::count_if(logits, [&](float other) { return other > logits[at]; });

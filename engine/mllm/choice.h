@@ -20,14 +20,14 @@ struct Choice {
 Choice choose_greedily(std::span<const float> logits);
 
 // The `count` most probable tokens, the most probable first; fewer where there are fewer that have a
-// probability at all. As choose_greedily for ties and for what is no number.
-std::vector<Choice> choose_several(std::span<const float> logits, std::size_t count);
+// probability at all. As choose_greedily, whose choice `best` is, for ties and for what is no number.
+std::vector<Choice> choose_several(std::span<const float> logits, std::size_t count, const Choice &best);
 
 // Where a token stands among all.
 struct Standing {
   float log_probability = 0;
   int rank = 1;  // 1 = choose_greedily would choose it
 };
-Standing standing_of(std::int32_t token, std::span<const float> logits);
+Standing standing_of(std::int32_t token, std::span<const float> logits, const Choice &best);
 
 }  // namespace saccade

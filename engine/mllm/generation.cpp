@@ -59,9 +59,10 @@ Result<bool> Generation::take_given(std::span<const float> logits) {
 
 TokenRecord Generation::record_of(std::int32_t token, std::span<const float> logits,
                                   std::size_t alternatives) const {
-  const auto standing = standing_of(token, logits);
+  const auto best = choose_greedily(logits);
+  const auto standing = standing_of(token, logits, best);
   TokenRecord record{{token, text_of_token(vocabulary_, token), standing.log_probability, standing.rank}, {}};
-  for (const auto &choice : choose_several(logits, alternatives)) {
+  for (const auto &choice : choose_several(logits, alternatives, best)) {
     const auto rank = static_cast<int>(record.alternatives.size()) + 1;
     record.alternatives.push_back(
         {choice.token, text_of_token(vocabulary_, choice.token), choice.log_probability, rank});

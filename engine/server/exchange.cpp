@@ -19,8 +19,9 @@ Exchange::~Exchange() {
 
 bool Exchange::begin(AnswerDesk &desk, ChatRequest request) {
   if (request.beginning) pieces_ = AnswerPieces::exact();
+  auto messages = std::exchange(request.messages, {});
   request_ = request;
-  request_.messages.clear();
+  request.messages = std::move(messages);
   // Only the server's thread may hold on to an exchange, for a message is libsoup's.
   const auto self = weak_from_this();
   Order order;

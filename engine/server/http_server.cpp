@@ -332,6 +332,8 @@ void HttpServer::Impl::chat(SoupServerMessage *message) {
   gsize size = 0;
   const auto *bytes = static_cast<const char *>(g_bytes_get_data(body.get(), &size));
   auto request = parse_chat_request({bytes ? bytes : "", size});
+  // Megabytes, which nobody needs while the answer is written.
+  soup_message_body_truncate(soup_server_message_get_request_body(message));
   if (!request.ok())
     return reply_error(message, http_status_of(request.status()), request.status().message());
   ResponseHead head;

@@ -86,6 +86,32 @@ TEST_F(BatcherTest, HigherPrioritiesAreBegunAndReadFirst) {
   }
 }
 
+// If this fails, a draft is checked word for word, which takes as long as writing it.
+TEST_F(BatcherTest, AGivenBeginningIsScoredManyTokensAtATime) {
+  const auto given = words(24, 3);
+  const auto steps = [&](int guesses) {
+    const auto batcher = this->batcher(1);
+    Generation generation(*pair_, {.max_tokens = 1, .grammar = nullptr, .guess = {}, .beginning = given});
+    Request request;
+    request.prompt = {words(10, 1)};
+    request.generation = &generation;
+    request.reserve = 40;
+    Job job;
+    job.request = &request;
+    batcher->add_seat(0, kCells, guesses);
+    batcher->submit(job);
+    int count = 0;
+    for (; !batcher->idle() && count < 100; ++count) batcher->step();
+    EXPECT_TRUE(reports_[0].status.ok()) << reports_[0].status.message();
+    EXPECT_EQ(generation.beginning().size(), given.size());
+    EXPECT_EQ(generation.tokens().size() - given.size(), generation.text().empty() ? 0U : 1U);
+    EXPECT_EQ(reports_[0].guessed, 0);
+    return count;
+  };
+  EXPECT_GE(steps(0), 24);
+  EXPECT_LE(steps(11), 4);  // the prompt, and twelve at a time
+}
+
 // If this fails, one session's failure is everybody's.
 TEST_F(BatcherTest, WhoeverFailsFailsAlone) {
   const auto batcher = this->batcher(2);

@@ -53,6 +53,30 @@ TEST(Choice, TiesGoToTheLowestIdAndNonsenseToNobody) {
   EXPECT_EQ(choose_greedily(std::vector<float>{nan, kNever}).log_probability, kNever);
 }
 
+// If this fails, what a model would have said instead is not what it would have said.
+TEST(Choice, SeveralAreTheFirstOfAllInTheirOrder) {
+  std::mt19937 random(2);
+  std::vector<float> logits(1'000);
+  for (float &logit : logits) logit = std::round(std::normal_distribution<float>(0, 3)(random));  // many ties
+  logits[7] = std::nanf("");
+  logits[8] = kNever;
+  const auto best = choose_greedily(logits);
+  const auto several = choose_several(logits, 2'000, best);
+  ASSERT_EQ(several.size(), 998U);
+  EXPECT_EQ(several.front().token, best.token);
+  for (std::size_t i = 0; i < several.size(); ++i) {
+    const auto standing = standing_of(several[i].token, logits, best);
+    EXPECT_EQ(standing.rank, static_cast<int>(i) + 1);
+    EXPECT_FLOAT_EQ(standing.log_probability, several[i].log_probability);
+  }
+  const auto few = choose_several(logits, 3, best);
+  ASSERT_EQ(few.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(few[i].token, several[i].token);
+  EXPECT_TRUE(choose_several(logits, 0, best).empty());
+  EXPECT_EQ(standing_of(8, logits, best).log_probability, kNever);
+  EXPECT_EQ(standing_of(7, logits, best).log_probability, kNever);
+}
+
 class GrammarTest : public testing::Test {
  protected:
   std::shared_ptr<const Grammar> grammar(const std::string &gbnf) const {

@@ -246,11 +246,9 @@ class ServerTest : public testing::Test {
     return log_;
   }
 
-  std::unique_ptr<HttpServer> server_;
-
- private:
   mutable std::mutex mutex_;
   std::string log_;
+  std::unique_ptr<HttpServer> server_;  // last: it writes the log to its end
 };
 
 }  // namespace saccade
