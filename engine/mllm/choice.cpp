@@ -96,6 +96,7 @@ std::vector<Choice> choose_several(std::span<const float> logits, std::size_t co
     first.insert(std::ranges::upper_bound(first, logits[i], std::greater(), logit), token);
   }
   std::vector<Choice> choices;
+  choices.reserve(first.size());
   for (const auto token : first)
     choices.push_back({token, logit(token) - logit(best.token) + best.log_probability});
   return choices;

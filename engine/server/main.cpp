@@ -1,8 +1,8 @@
 // saccade-server --model TEXT.gguf --mmproj PROJECTOR.gguf
 #include <csignal>
 #include <cstdio>
-#include <string>
 #include <string_view>
+#include <utility>
 
 #include "server/arguments.h"
 #include "server/http_server.h"
@@ -35,22 +35,11 @@ bool drained(saccade::HttpServer &server, saccade::Duration at_most, const sigse
   return true;
 }
 
-}  // namespace
-
-int main(int argc, char **argv) {
-  auto arguments = saccade::read_arguments(argc, argv);
-  if (!arguments.ok()) {
-    say(arguments.status().message());
-    return 2;
-  }
-  if (arguments.value().version) {
-    std::puts(SACCADE_VERSION);
-    return 0;
-  }
+int serve(saccade::Arguments arguments) {
   const auto signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  arguments.value().server.log = say;
-  auto started = saccade::HttpServer::start(arguments.value().server);
+  arguments.server.log = say;
+  auto started = saccade::HttpServer::start(arguments.server);
   if (!started.ok()) {
     say(started.status().message());
     return 1;
@@ -63,6 +52,22 @@ int main(int argc, char **argv) {
   sigwait(&signals, &signal);
   say("stopping: finishing what was taken, taking nothing new");
   server.begin_drain();
-  if (!drained(server, arguments.value().drain_timeout, signals)) say("some answers are cancelled");
+  if (!drained(server, arguments.drain_timeout, signals)) say("some answers are cancelled");
   return 0;
 }
+
+int run(saccade::Result<saccade::Arguments> arguments) {
+  if (!arguments.ok()) {
+    say(arguments.status().message());
+    return 2;
+  }
+  if (arguments.value().version) {
+    std::puts(SACCADE_VERSION);
+    return 0;
+  }
+  return serve(std::move(arguments).value());
+}
+
+}  // namespace
+
+int main(int argc, char **argv) { return run(saccade::read_arguments(argc, argv)); }
