@@ -2,7 +2,8 @@
 
 #include <glib.h>
 
-#include <algorithm>
+#include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -125,13 +126,15 @@ Status check(const Raw &raw) {
 
 }  // namespace
 
-Result<Arguments> read_arguments(int argc, char **argv) {
+Result<std::optional<Arguments>> read_arguments(int argc, char **argv) {
   Raw raw;
   if (auto status = parse(argc, argv, raw); !status.ok()) return status;
-  Arguments arguments;
-  arguments.version = raw.version != FALSE;
-  if (arguments.version) return arguments;
+  if (raw.version) {
+    std::puts(SACCADE_VERSION);
+    return std::optional<Arguments>();
+  }
   if (auto status = check(raw); !status.ok()) return status;
+  Arguments arguments;
   auto &server = arguments.server;
   server.files = {raw.model, raw.mmproj, raw.threads};
   server.model_name = text_of(raw.model_name);
@@ -159,7 +162,7 @@ Result<Arguments> read_arguments(int argc, char **argv) {
   if (!encoder) return invalid("--encoder must be auto, int8, fp32 or libmtmd");
   desk.reading.encoder = *encoder;
   arguments.drain_timeout = from_seconds(raw.drain_timeout);
-  return arguments;
+  return std::optional<Arguments>(std::move(arguments));
 }
 
 }  // namespace saccade

@@ -1,6 +1,8 @@
 // What saccade-server is told on its command line.
 #pragma once
 
+#include <optional>
+
 #include "base/status.h"
 #include "base/time.h"
 #include "server/http_server.h"
@@ -10,11 +12,10 @@ namespace saccade {
 struct Arguments {
   ServerOptions server;
   Duration drain_timeout = std::chrono::seconds(30);
-  bool version = false;
 };
 
-// Prints the help and ends the program where that is asked for. Errors: invalid_argument (a sentence about
-// the option).
-Result<Arguments> read_arguments(int argc, char **argv);
+// Nothing after the version was asked for and printed; for the help the program ends there. Errors:
+// invalid_argument (a sentence about the option).
+Result<std::optional<Arguments>> read_arguments(int argc, char **argv);
 
 }  // namespace saccade

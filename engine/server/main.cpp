@@ -56,18 +56,14 @@ int serve(saccade::Arguments arguments) {
   return 0;
 }
 
-int run(saccade::Result<saccade::Arguments> arguments) {
+}  // namespace
+
+int main(int argc, char **argv) {
+  auto arguments = saccade::read_arguments(argc, argv);
   if (!arguments.ok()) {
     say(arguments.status().message());
     return 2;
   }
-  if (arguments.value().version) {
-    std::puts(SACCADE_VERSION);
-    return 0;
-  }
-  return serve(std::move(arguments).value());
+  if (!arguments.value()) return 0;
+  return serve(std::move(*arguments.value()));
 }
-
-}  // namespace
-
-int main(int argc, char **argv) { return run(saccade::read_arguments(argc, argv)); }

@@ -177,6 +177,10 @@ TEST_F(ServerChatTest, ADraftIsCheckedTokenByToken) {
   EXPECT_EQ(drafted, " " + whole);
   EXPECT_EQ(right.text({"choices", "0", "finish_reason"}), "stop");
 
+  const auto alone = answer(about(true, kQuestion, R"("prompt_logprobs":0)"));
+  EXPECT_EQ(alone.number({"usage", "prompt_tokens"}), static_cast<double>(alone.length({"prompt_logprobs"})));
+  EXPECT_EQ(alone.content(), "day");
+
   const auto wrong = post(about(true, kQuestion, checking, assistant("night")));
   EXPECT_TRUE(wrong.has("\"rank\":2") || wrong.has("\"rank\":3")) << wrong.body;
   EXPECT_TRUE(wrong.has("\" day\"")) << wrong.body;

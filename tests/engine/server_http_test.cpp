@@ -243,11 +243,24 @@ TEST_F(ServerHttpTest, AnEndCancelsWhatIsLeft) {
   const auto writing = occupy();
   const auto waiting = occupy();
   ASSERT_TRUE(eventually([&] { return metric("saccade_server_queue") == 1; }));
+  EXPECT_EQ(metric("saccade_server_in_flight"), 2);
   server_->begin_drain();
   EXPECT_FALSE(server_->wait_until_drained(std::chrono::milliseconds(1)));
   server_.reset();
   for (const auto *left : {&writing, &waiting})
     expect_error(parse_response((*left)->receive_all()), 503, "stopping");
+}
+
+// If this fails, a client takes half an answer for the whole one.
+TEST_F(ServerHttpTest, AStreamThatIsCancelledSaysSo) {
+  start();
+  const auto reading = occupy(",\"stream\":true");
+  const auto begun = reading->receive();
+  EXPECT_NE(begun.find("200"), std::string::npos);
+  server_.reset();
+  const auto events = parse_response(begun + reading->receive_all()).body;
+  EXPECT_NE(events.find("\"error\":{\"message\":\"the server is stopping"), std::string::npos) << events;
+  EXPECT_EQ(events.find("[DONE]"), std::string::npos);
 }
 
 TEST_F(ServerHttpTest, WhatCannotBeListenedOnFailsWithASentence) {

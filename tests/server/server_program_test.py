@@ -145,6 +145,25 @@ class Program(unittest.TestCase):
         self.assertIn("stopping", said)
         self.assertEqual(answers[0]["usage"]["completion_tokens"], 400)
 
+    def test_a_stop_that_does_not_wait_says_so(self):
+        with server("--parallel", "1", "--drain-timeout", "0", "--max-tokens", "100000") as (process, url):
+            schema = {"type": "array", "minItems": 1000, "maxItems": 1000,
+                      "items": {"type": "string", "minLength": 200, "maxLength": 200}}
+            body = question(draw_scene(scene(), 640, 360), "what is it?", max_tokens=100000, response_format={
+                "type": "json_schema", "json_schema": {"name": "long", "schema": schema}})
+            answers = []
+            client = threading.Thread(target=lambda: answers.append(
+                curl("--data", "@-", url + "/v1/chat/completions", body=body)))
+            client.start()
+            while "saccade_server_in_flight{} 1" not in curl(url + "/metrics")[1]:
+                self.assertIsNone(process.poll())
+                self.assertTrue(client.is_alive(), "the answer came before anybody saw that it was asked for")
+            status, said = stop(process)
+            client.join()
+        self.assertEqual(status, 0)
+        self.assertIn("cancelled", said)
+        self.assertEqual(json.loads(answers[0][1])["error"]["code"], 503)
+
     def test_https_with_a_key(self):
         with tempfile.TemporaryDirectory() as folder:
             key, certificate, keys = (os.path.join(folder, name) for name in ("key.pem", "cert.pem", "keys"))
