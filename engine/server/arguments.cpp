@@ -22,7 +22,7 @@ struct Raw {
   int threads = 0, max_context = 4096, max_tokens = 512, guesses = 16, parallel = 4, max_queue = 64;
   int port = 8080;
   gint64 max_request_size = 16 << 20, max_pixels = 40'000'000, picture_cache = 256;
-  double rate_limit = 0, drain_timeout = 30;
+  double rate_limit = 0, request_timeout = 60, drain_timeout = 30;
   gboolean version = FALSE;
 
   ~Raw() {
@@ -72,6 +72,8 @@ Status parse(int argc, char **argv, Raw &raw) {
        "Keys, one a line, one of which clients must send", "FILE"},
       {"max-request-size", 0, 0, G_OPTION_ARG_INT64, &raw.max_request_size,
        "Bytes of a request (default: 16777216)", "BYTES"},
+      {"request-timeout", 0, 0, G_OPTION_ARG_DOUBLE, &raw.request_timeout,
+       "Seconds for a request to arrive (default: 60)", "SECONDS"},
       {"rate-limit", 0, 0, G_OPTION_ARG_DOUBLE, &raw.rate_limit,
        "Requests per second and client (default: 0, no limit)", "N"},
       {"drain-timeout", 0, 0, G_OPTION_ARG_DOUBLE, &raw.drain_timeout,
@@ -116,6 +118,8 @@ Status check(const Raw &raw) {
       {"--picture-cache must be 0 or more", raw.picture_cache >= 0 && raw.picture_cache < (1 << 20)},
       {"--max-request-size must be 1 or more", raw.max_request_size >= 1},
       {"--rate-limit must be 0 or more", raw.rate_limit >= 0},
+      {"--request-timeout must be 0.001 to 86400",
+       raw.request_timeout >= 0.001 && raw.request_timeout <= 86'400},
       {"--drain-timeout must be 0 to 86400", raw.drain_timeout >= 0 && raw.drain_timeout <= 86'400},
       {"--tls-cert and --tls-key belong together", !raw.tls_cert == !raw.tls_key},
   };
@@ -145,6 +149,7 @@ Result<std::optional<Arguments>> read_arguments(int argc, char **argv) {
   server.api_key_file = text_of(raw.api_key_file);
   server.max_request_size = static_cast<std::size_t>(raw.max_request_size);
   server.rate_limit = raw.rate_limit;
+  server.request_timeout = from_seconds(raw.request_timeout);
   auto &desk = server.desk;
   desk.parallel = raw.parallel;
   desk.max_queue = static_cast<std::size_t>(raw.max_queue);

@@ -116,6 +116,24 @@ TEST_F(ServerHttpTest, TooLargeRequestsAreRefusedWhileTheyArrive) {
   EXPECT_EQ(get("/health").status, 200);
 }
 
+// If this fails, a few clients that send a byte now and then hold the server's connections for ever, or
+// answers that take long are cut off.
+TEST_F(ServerHttpTest, RequestsThatDoNotArriveAreCutOff) {
+  auto hasty = options();
+  hasty.request_timeout = std::chrono::milliseconds(300);
+  start(hasty);
+  for (const auto &half :
+       {std::string("POST /v1/chat"), post_head(kChat, 100), post_head(kChat, 100) + "{"}) {
+    const Connection slow(server_->port());
+    ASSERT_TRUE(slow.send(half));
+    EXPECT_EQ(slow.receive_all(), "");
+  }
+  const auto body = about(true, kDescribe, std::string(kLong) + R"(,"stream":true)");
+  const auto streamed = post(body);
+  EXPECT_EQ(streamed.status, 200);
+  EXPECT_TRUE(streamed.has("[DONE]"));
+}
+
 class ServerKeyTest : public ServerHttpTest {
  protected:
   void SetUp() override {
