@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/text.h"
 #include "offload/chat_reply.h"
 #include "offload/endpoint.h"
-#include "base/text.h"
 
 namespace saccade {
 

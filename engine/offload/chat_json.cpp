@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
-#include "base/json_guard.h"
 #include "base/text.h"
 
 namespace saccade::chat_json {
@@ -13,15 +13,17 @@ namespace {
 constexpr int kMaxDepth = 64;                     // a chat completion is about 8 deep
 constexpr std::size_t kMaxComplaint = 200;        // bytes of the server's own words in an error sentence
 constexpr float kLeastLogProbability = -1000.0F;  // servers write -9999 or -inf for "never"
-constexpr double kMostTokens = 1e9;
+constexpr int kMostTokens = 1'000'000'000;
 
-float log_probability_of(double value) {
-  return static_cast<float>(std::clamp(value, static_cast<double>(kLeastLogProbability), 0.0));
+std::optional<float> log_probability_of(JsonNode *node) {
+  if (!is_number(node) || std::isnan(json_node_get_double(node))) return std::nullopt;
+  const auto least = static_cast<double>(kLeastLogProbability);
+  return static_cast<float>(std::clamp(json_node_get_double(node), least, 0.0));
 }
 
 std::optional<int> count_of(JsonNode *node) {
-  const auto number = number_of(node);
-  if (!number || !(*number >= 0) || *number > kMostTokens) return std::nullopt;
+  const auto number = whole_number_of(node);
+  if (!number || *number < 0 || *number > kMostTokens) return std::nullopt;
   return static_cast<int>(*number);
 }
 
@@ -36,8 +38,8 @@ PromptToken prompt_token_of(JsonNode *entry) {
   while (json_object_iter_next(&iterator, nullptr, &candidate)) {
     const auto rank = count_of(member(candidate, "rank"));
     const char *text = string_of(member(candidate, "decoded_token"));
-    const auto value = number_of(member(candidate, "logprob"));
-    if (rank && text && value && *rank > token.rank) token = {text, *rank, log_probability_of(*value)};
+    const auto value = log_probability_of(member(candidate, "logprob"));
+    if (rank && text && value && *rank > token.rank) token = {text, *rank, *value};
   }
   return token;
 }
@@ -45,39 +47,11 @@ PromptToken prompt_token_of(JsonNode *entry) {
 }  // namespace
 
 Result<ObjectPointer<JsonParser>> parse(std::string_view body) {
-  if (auto shape = check_json_shape(body, kMaxDepth); !shape.ok()) return shape;
-  ObjectPointer<JsonParser> parser(json_parser_new_immutable());
-  GError *error = nullptr;
-  if (!json_parser_load_from_data(parser.get(), body.data(), static_cast<gssize>(body.size()), &error)) {
-    g_error_free(error);
-    return Status(StatusKind::corrupt, "it is not valid JSON");
-  }
-  JsonNode *root = json_parser_get_root(parser.get());
+  auto parser = parse_json(body, kMaxDepth);
+  if (!parser.ok()) return parser;
+  JsonNode *root = json_parser_get_root(parser.value().get());
   if (!root || !JSON_NODE_HOLDS_OBJECT(root)) return Status(StatusKind::corrupt, "it is not a JSON object");
   return parser;
-}
-
-JsonNode *member(JsonNode *node, const char *name) {
-  if (!node || !JSON_NODE_HOLDS_OBJECT(node)) return nullptr;
-  return json_object_get_member(json_node_get_object(node), name);
-}
-
-JsonArray *array_of(JsonNode *node) {
-  return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : nullptr;
-}
-
-const char *string_of(JsonNode *node) {
-  const bool is_string =
-      node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING;
-  return is_string ? json_node_get_string(node) : nullptr;
-}
-
-std::optional<double> number_of(JsonNode *node) {
-  if (!node || !JSON_NODE_HOLDS_VALUE(node)) return std::nullopt;
-  const GType type = json_node_get_value_type(node);
-  if (type != G_TYPE_DOUBLE && type != G_TYPE_INT64) return std::nullopt;
-  const double number = json_node_get_double(node);
-  return std::isnan(number) ? std::nullopt : std::optional(number);
 }
 
 std::string one_line(std::string_view text) {
@@ -116,9 +90,9 @@ bool read_log_probabilities(JsonNode *choice, std::vector<float> &values) {
   JsonArray *tokens = array_of(member(member(choice, "logprobs"), "content"));
   if (!tokens) return false;
   for (guint i = 0; i < json_array_get_length(tokens); ++i) {
-    const auto value = number_of(member(json_array_get_element(tokens, i), "logprob"));
+    const auto value = log_probability_of(member(json_array_get_element(tokens, i), "logprob"));
     if (!value) return false;
-    values.push_back(log_probability_of(*value));
+    values.push_back(*value);
   }
   return true;
 }

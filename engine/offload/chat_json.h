@@ -1,27 +1,17 @@
-// Reading the JSON of a server's reply, whole or of one chunk. Internal to offload. Each of these gives
-// nothing when a member is absent or of another type.
+// Reading the JSON of a server's reply, whole or of one chunk. Internal to offload.
 #pragma once
 
-#include <json-glib/json-glib.h>
-
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/glib_pointer.h"
-#include "base/status.h"
+#include "base/json_read.h"
 #include "offload/chat_reply.h"
 
 namespace saccade::chat_json {
 
 // An object; `corrupt` when `body` is none.
 Result<ObjectPointer<JsonParser>> parse(std::string_view body);
-
-JsonNode *member(JsonNode *node, const char *name);
-JsonArray *array_of(JsonNode *node);
-const char *string_of(JsonNode *node);
-std::optional<double> number_of(JsonNode *node);
 
 // One printable line out of whatever a server wrote.
 std::string one_line(std::string_view text);

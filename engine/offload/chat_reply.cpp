@@ -1,7 +1,7 @@
 #include "offload/chat_reply.h"
 
-#include "offload/chat_json.h"
 #include "base/text.h"
+#include "offload/chat_json.h"
 
 namespace saccade {
 

@@ -56,14 +56,16 @@ class ChatStream {
  private:
   Status take_line(std::string_view line);
   Status take_event();
+  void take_log_probabilities(std::vector<float> values, bool with_text);
 
   ChatReply reply_;
   std::string line_;
   std::string event_;  // the data of the event that goes on
   bool after_return_ = false;
-  bool ended_ = false;  // [DONE]
-  bool any_ = false;    // a chunk came
-  bool half_scored_ = false;
+  bool ended_ = false;   // [DONE]
+  bool any_ = false;     // a chunk came
+  bool untold_ = false;  // log-probabilities of some text
+  bool told_at_the_end_ = false;
 };
 
 // The answer in a reply: text without white space around it, source `cloud`, confidence from the

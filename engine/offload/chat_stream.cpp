@@ -51,13 +51,26 @@ Status ChatStream::take_event() {
   if (json_array_get_length(choices) == 0) return {};  // the usage alone
   JsonNode *choice = json_array_get_element(choices, 0);
   const char *text = string_of(member(member(choice, "delta"), "content"));
-  if (text && *text) {
-    reply_.text += text;
-    half_scored_ |= !read_log_probabilities(choice, reply_.log_probabilities);
-  }
-  if (half_scored_) reply_.log_probabilities.clear();
+  if (text) reply_.text += text;
+  std::vector<float> values;
+  if (!read_log_probabilities(choice, values)) values.clear();
+  take_log_probabilities(std::move(values), text && *text);
   read_finish(choice, reply_);
   return {};
+}
+
+// Servers tell them with each piece of text, or all at the end; none = this piece tells nothing.
+void ChatStream::take_log_probabilities(std::vector<float> values, bool with_text) {
+  if (values.empty()) {
+    untold_ |= with_text;
+  } else if (with_text) {
+    auto &known = reply_.log_probabilities;
+    known.insert(known.end(), values.begin(), values.end());
+  } else {
+    reply_.log_probabilities = std::move(values);
+    told_at_the_end_ = true;
+  }
+  if (untold_ && !told_at_the_end_) reply_.log_probabilities.clear();
 }
 
 Status ChatStream::finished() const {

@@ -39,16 +39,15 @@ Result<CloudClient::Ticket> CloudClient::Worker::submit(ChatQuestion question, A
   if (!endpoint) return Status(StatusKind::unavailable, endpoints_.why_not(Clock::now()));
   const Ticket ticket = ++last_ticket_;
   in_flight_.insert(ticket);
-  post([this, ticket, endpoint = *endpoint, question = std::move(question), asking = std::move(asking)] {
-    begin(ticket, endpoint, question, asking);
-  });
+  inbox_.post([this, ticket, endpoint = *endpoint, question = std::move(question),
+               asking = std::move(asking)] { begin(ticket, endpoint, question, asking); });
   return ticket;
 }
 
 void CloudClient::Worker::go_on(Ticket ticket, std::string draft) {
   const std::lock_guard lock(mutex_);
   if (!in_flight_.contains(ticket)) return;
-  post([this, ticket, draft = std::move(draft)] {
+  inbox_.post([this, ticket, draft = std::move(draft)] {
     const auto ask = asks_.find(ticket);
     if (ask != asks_.end()) ask->second->go_on(draft);
   });
@@ -57,7 +56,7 @@ void CloudClient::Worker::go_on(Ticket ticket, std::string draft) {
 void CloudClient::Worker::cancel(Ticket ticket) {
   const std::lock_guard lock(mutex_);
   if (in_flight_.erase(ticket) == 0) return;
-  post([this, ticket] {
+  inbox_.post([this, ticket] {
     const auto ask = asks_.find(ticket);
     if (ask != asks_.end()) ask->second->cancel();
   });
@@ -79,20 +78,11 @@ CloudStatistics CloudClient::Worker::statistics() const {
 void CloudClient::Worker::stop() {
   {
     const std::lock_guard lock(mutex_);
-    if (!stopping_) post([this] { quit_ = true; });
+    if (!stopping_) inbox_.post([this] { quit_ = true; });
     stopping_ = true;
   }
   const std::lock_guard lock(stop_mutex_);
   if (thread_.joinable()) thread_.join();
-}
-
-// Has `task` run on the thread, in order. Never in the caller.
-void CloudClient::Worker::post(std::function<void()> task) {
-  {
-    const std::lock_guard lock(tasks_mutex_);
-    tasks_.push_back(std::move(task));
-  }
-  g_main_context_wakeup(context_.get());
 }
 
 // --- On the thread
@@ -104,9 +94,9 @@ void CloudClient::Worker::run() {
     const auto session = new_session(settings_, authorities_.get());
     session_ = session.get();
     while (true) {
-      run_tasks();
+      inbox_.run();
       if (quit_) break;
-      g_main_context_iteration(context_.get(), TRUE);  // a post() since run_tasks() ends it at once
+      g_main_context_iteration(context_.get(), TRUE);  // a post() since then ends it at once
     }
     finish_all();
     trial_.reset();
@@ -127,15 +117,6 @@ void CloudClient::Worker::finish_all() {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   while (!asks_.empty()) asks_.begin()->second->abandon();
-}
-
-void CloudClient::Worker::run_tasks() {
-  std::deque<std::function<void()>> due;
-  {
-    const std::lock_guard lock(tasks_mutex_);
-    due.swap(tasks_);
-  }
-  for (const auto &task : due) task();
 }
 
 void CloudClient::Worker::begin(Ticket ticket, std::size_t endpoint, ChatQuestion question, Asking asking) {

@@ -3,8 +3,6 @@
 
 #include <libsoup/soup.h>
 
-#include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/glib_inbox.h"
 #include "base/glib_pointer.h"
 #include "offload/cloud_ask.h"
 #include "offload/cloud_client.h"
@@ -38,8 +37,6 @@ class CloudClient::Worker {
  private:
   void run();
   void finish_all();
-  void post(std::function<void()> task);
-  void run_tasks();
   void begin(Ticket ticket, std::size_t endpoint, ChatQuestion question, Asking asking);
   void called(const CallReport &report);
   bool note(const CallReport &report, StatusKind kind);
@@ -61,8 +58,7 @@ class CloudClient::Worker {
   std::set<Ticket> in_flight_;  // taken, neither ended nor told to end
   bool stopping_ = false;
 
-  std::mutex tasks_mutex_;  // taken last
-  std::deque<std::function<void()>> tasks_;
+  Inbox inbox_{context_.get()};  // its lock is taken last
 
   // Used by the thread alone.
   SoupSession *session_ = nullptr;

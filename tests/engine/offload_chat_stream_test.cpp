@@ -82,5 +82,19 @@ TEST(ChatStream, HalfTheProbabilitiesAreNone) {
   EXPECT_TRUE(stream.reply().log_probabilities.empty());
 }
 
+// Breaks when a server that tells all of them at the end is taken for one that tells none.
+TEST(ChatStream, ProbabilitiesMayComeAtTheEnd) {
+  ChatStream stream;
+  ASSERT_TRUE(
+      stream
+          .take("data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+                "data: {\"choices\":[{\"delta\":{\"content\":\"b\"}}]}\n\n"
+                "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\",\"logprobs\":{\"content\":"
+                "[{\"logprob\":-1},{\"logprob\":-2}]}}]}\n\n")
+          .ok());
+  EXPECT_EQ(stream.reply().text, "ab");
+  EXPECT_EQ(stream.reply().log_probabilities, (std::vector<float>{-1, -2}));
+}
+
 }  // namespace
 }  // namespace saccade
