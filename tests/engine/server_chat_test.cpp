@@ -95,7 +95,7 @@ TEST_F(ServerChatTest, AStreamsPiecesAreTheWholeAnswer) {
   ASSERT_EQ(streamed.status, 200);
   EXPECT_NE(streamed.head.find("text/event-stream"), std::string::npos);
   const auto all = events(streamed.body);
-  ASSERT_GT(all.size(), 5U);
+  ASSERT_GE(all.size(), 4U);  // role, text, end, and the mark; how much is in one piece is a matter of pace
   EXPECT_EQ(all.back(), "[DONE]");
   std::string joined;
   for (std::size_t i = 0; i + 1 < all.size(); ++i) {
@@ -118,7 +118,7 @@ TEST_F(ServerChatTest, AStreamTellsItsUsageWhenAsked) {
   start();
   const auto streamed =
       events(post(about(true, kQuestion, R"("stream":true,"stream_options":{"include_usage":true})")).body);
-  ASSERT_GT(streamed.size(), 3U);
+  ASSERT_GE(streamed.size(), 4U);
   const Json usage(streamed[streamed.size() - 2]);
   EXPECT_EQ(usage.length({"choices"}), 0U);
   EXPECT_EQ(usage.number({"usage", "completion_tokens"}), 1);

@@ -128,6 +128,13 @@ TEST_F(ServerHttpTest, RequestsThatDoNotArriveAreCutOff) {
     ASSERT_TRUE(slow.send(half));
     EXPECT_EQ(slow.receive_all(), "");
   }
+  // Never silent for long, and never done.
+  const Connection dripping(server_->port());
+  ASSERT_TRUE(dripping.send(post_head(kChat, 100'000)));
+  int dripped = 0;
+  for (; dripped < 3'000 && dripping.send(" "); ++dripped)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_LT(dripped, 3'000);
   const auto body = about(true, kDescribe, std::string(kLong) + R"(,"stream":true)");
   const auto streamed = post(body);
   EXPECT_EQ(streamed.status, 200);
