@@ -6,8 +6,9 @@
 namespace saccade {
 
 using Duration = std::chrono::nanoseconds;
-using StreamTime = std::chrono::nanoseconds;  // since the stream's start; never wall-clock time
-using Clock = std::chrono::steady_clock;      // for measuring how long our own work took
+using StreamTime = std::chrono::nanoseconds;       // since the stream's start; never wall-clock time
+using Clock = std::chrono::steady_clock;           // for measuring how long our own work took
+using WallTime = std::chrono::sys_time<Duration>;  // of day, for people and files; it may jump
 
 // The half-open interval [start, end) of a stream that an answer speaks of.
 struct StreamInterval {
