@@ -120,6 +120,37 @@ TEST(SpoolFaults, AKilledProcessLosesNothingThatWasTaken) {
   }
 }
 
+// If this fails, a process that ends inside of a file leaves that file for a whole one. The system kills the
+// process at a byte of our choice: the one from which on its files may not grow.
+TEST(SpoolFaults, AProcessThatDiesAtAnyByteLeavesNoHalfFile) {
+  const TemporaryFolder folder;
+  std::size_t size = 0;
+  {
+    const auto spool = opened(in(folder));
+    put(*spool, segment_of(6, 600));
+    size = spool->statistics().bytes;
+    EXPECT_EQ(drained(*spool), (Ids{6}));
+    put(*spool, segment_of(3, 10));
+  }
+  for (std::size_t byte = 0; byte < size; byte += 7) {
+    const int code = in_a_child([&] {
+      const rlimit no_core{0, 0};
+      const rlimit limit{byte, RLIM_INFINITY};
+      auto spool = Spool::open(in(folder));
+      if (!spool.ok() || ::setrlimit(RLIMIT_CORE, &no_core) != 0) return 1;
+      ::signal(SIGXFSZ, SIG_DFL);
+      if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 2;
+      return spool.value()->put(segment_of(6, 600)).ok() ? 3 : 4;
+    });
+    ASSERT_EQ(code, -1) << "the child outlived byte " << byte;
+    const auto spool = opened(in(folder));
+    ASSERT_TRUE(spool);
+    ASSERT_EQ(spool->statistics().damaged, 0U) << "a half file was left under its final name, byte " << byte;
+    ASSERT_EQ(spool->statistics().entries, 1U);
+    ASSERT_EQ(folder.files().size(), 1U) << "what was begun still lies there, byte " << byte;
+  }
+}
+
 // If this fails, a file that was cut off anywhere is answered, or stops the others from being answered.
 TEST(SpoolFaults, ATornFileIsFoundAndCounted) {
   const TemporaryFolder folder;
