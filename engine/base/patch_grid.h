@@ -16,6 +16,11 @@ struct PatchGrid {
   bool operator==(const PatchGrid &) const = default;
 };
 
+// Where the i-th of `parts` equal parts of `length` pixels begins; the end of the last for i = parts.
+constexpr int start_of_part(int i, int parts, int length) {
+  return static_cast<int>(std::int64_t{i} * length / parts);
+}
+
 // Calls visit(patch) for the patch and those around it that the grid has, corners too.
 template <typename Visit>
 void for_patch_and_neighbours(const PatchGrid &grid, int patch, const Visit &visit) {

@@ -9,13 +9,11 @@
 namespace saccade {
 namespace {
 
-int start_of(int i, int parts, int length) { return static_cast<int>(std::int64_t{i} * length / parts); }
-
 // Starts of a window that begins or ends where a part does, and the one in the middle.
 std::vector<int> places_of(int parts, int length, int window) {
   std::vector<int> places = {(length - window) / 2};
   for (int i = 0; i <= parts; ++i) {
-    const int edge = start_of(i, parts, length);
+    const int edge = start_of_part(i, parts, length);
     for (const int place : {edge, edge - window}) places.push_back(std::clamp(place, 0, length - window));
   }
   std::sort(places.begin(), places.end());
@@ -25,8 +23,8 @@ std::vector<int> places_of(int parts, int length, int window) {
 
 // How many of a part's pixels lie in the window.
 int overlap(int part, int parts, int length, int start, int window) {
-  const int first = std::max(start, start_of(part, parts, length));
-  const int last = std::min(start + window, start_of(part + 1, parts, length));
+  const int first = std::max(start, start_of_part(part, parts, length));
+  const int last = std::min(start + window, start_of_part(part + 1, parts, length));
   return std::max(0, last - first);
 }
 

@@ -13,7 +13,7 @@ readonly -A package_purposes=(
 readonly -A packages=(
   [build]="cmake ninja-build g++ git pkg-config ccache ca-certificates"
   [libraries]="libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libopencv-dev libeigen3-dev libdnnl-dev libsoup-3.0-dev libjson-glib-dev
-    libpango1.0-dev fonts-dejavu-core"
+    libpango1.0-dev fonts-dejavu-core opencv-data"
   [run]="gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-x gstreamer1.0-libav"
   [render]="python3 python3-numpy python3-opencv"
   [test]="libgtest-dev libbenchmark-dev clang-format clang-tidy curl openssl"
