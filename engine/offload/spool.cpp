@@ -96,35 +96,36 @@ Status Spool::restore() {
 }
 
 Status Spool::restore(const std::string &name) {
-  const auto read = [&]() -> Result<SpoolFront> {
-    const auto bytes = folder_->size_of(name);
-    if (!bytes.ok()) return bytes.status();
-    const auto prefix = folder_->read(name, 0, kSpoolPrefixBytes);
-    if (!prefix.ok()) return prefix.status();
-    const auto size = spool_front_size(prefix.value());
-    if (!size.ok()) return size.status();
-    const auto front = folder_->read(name, 0, size.value());
-    if (!front.ok()) return front.status();
-    auto parts = read_spool_front(front.value());
-    if (parts.ok() && bytes.value() != size.value() + parts.value().pictures_size)
-      return Status(StatusKind::corrupt, "it is not as long as its header says");
-    return parts;
-  };
-  auto front = read();
   const auto named = *parsed(name);
-  const bool is_new = !held_.contains(named.ticket);
-  if (front.ok() && is_new) {
-    Held held{std::move(front.value().header), folder_->size_of(name).value(), false};
-    held.header.attempts = named.attempts;
-    statistics_.bytes += held.bytes;
-    held_.emplace(named.ticket, std::move(held));
+  auto held = read_header(name);
+  if (held.ok()) held.value().header.attempts = named.attempts;
+  if (held.ok() && !held_.contains(named.ticket)) {
+    statistics_.bytes += held.value().bytes;
+    held_.emplace(named.ticket, std::move(held).value());
     statistics_.entries = held_.size();
     last_ticket_ = std::max(last_ticket_, named.ticket);
     return {};
   }
-  if (!front.ok() && !is_lost(front.status())) return front.status();
+  if (!held.ok() && !is_lost(held.status())) return held.status();
   ++statistics_.damaged;
   return folder_->remove(name);
+}
+
+// Without its pictures, which take() looks at.
+Result<Spool::Held> Spool::read_header(const std::string &name) const {
+  const auto bytes = folder_->size_of(name);
+  if (!bytes.ok()) return bytes.status();
+  const auto prefix = folder_->read(name, 0, kSpoolPrefixBytes);
+  if (!prefix.ok()) return prefix.status();
+  const auto size = spool_front_size(prefix.value());
+  if (!size.ok()) return size.status();
+  const auto bytes_in_front = folder_->read(name, 0, size.value());
+  if (!bytes_in_front.ok()) return bytes_in_front.status();
+  auto front = read_spool_front(bytes_in_front.value());
+  if (!front.ok()) return front.status();
+  if (bytes.value() != size.value() + front.value().pictures_size)
+    return Status(StatusKind::corrupt, "it is not as long as its header says");
+  return Held{std::move(front.value().header), bytes.value(), false};
 }
 
 // --- In

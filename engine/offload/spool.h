@@ -133,6 +133,7 @@ class Spool {
   Spool(SpoolSettings settings, WallClock now, std::unique_ptr<SpoolFolder> folder);
   Status restore();
   Status restore(const std::string &name);
+  Result<Held> read_header(const std::string &name) const;
   const SpoolHeader *same_as(const SpoolHeader &header) const;
   bool room_for(std::size_t entries, std::size_t bytes) const;
   bool could_make_room_for(std::size_t bytes) const;
