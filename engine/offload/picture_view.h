@@ -1,7 +1,7 @@
-// Our pictures as OpenCV's and back. Internal to offload.
+// Our pictures as OpenCV's. Internal to offload.
 #pragma once
 
-#include <opencv2/imgproc.hpp>
+#include <opencv2/core.hpp>
 
 #include "base/frame.h"
 
@@ -16,16 +16,5 @@ inline cv::Mat mat_of(const Frame &picture) {
 
 // A view that may be written to.
 inline cv::Mat mat_of(Image &image) { return {image.height, image.width, CV_8UC3, image.rgb.data()}; }
-
-// A copy of OpenCV's BGR picture.
-inline Image image_of(const cv::Mat &bgr) {
-  Image image{bgr.cols, bgr.rows, {}};
-  image.rgb.resize(bgr.total() * 3);
-  cv::Mat rgb = mat_of(image);
-  cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
-  return image;
-}
-
-inline cv::Rect rect_of(const PixelRect &rect) { return {rect.left, rect.top, rect.width, rect.height}; }
 
 }  // namespace saccade

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <opencv2/imgproc.hpp>
 
-#include "offload/jpeg_picture.h"
 #include "offload/picture_view.h"
 
 namespace saccade {
@@ -63,18 +62,10 @@ Result<UploadPicture> prepared(const Frame &picture, const UploadPlan &plan) {
     upload.cropped = plan.part->width < picture.width || plan.part->height < picture.height;
     shown = shown.part(*plan.part);
   }
-  Image small;
   const int edge = std::max(shown.width, shown.height);
-  if (plan.longest_edge > 0 && edge > plan.longest_edge) {
-    small = scaled_to(shown, static_cast<double>(plan.longest_edge) / edge);
-    shown = small.view(picture.pts);
-    upload.scaled = true;
-  }
-  auto jpeg = encode_jpeg(shown, plan.quality);
-  if (!jpeg.ok()) return jpeg.status();
-  upload.jpeg = std::move(jpeg).value();
-  upload.width = shown.width;
-  upload.height = shown.height;
+  upload.scaled = plan.longest_edge > 0 && edge > plan.longest_edge;
+  upload.picture =
+      upload.scaled ? scaled_to(shown, static_cast<double>(plan.longest_edge) / edge) : copy_of(shown);
   return upload;
 }
 
