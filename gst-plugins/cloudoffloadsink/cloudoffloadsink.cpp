@@ -23,7 +23,7 @@
 #include "common/events.h"
 #include "common/metas.h"
 #include "common/pointers.h"
-#include "offload/endpoint.h"
+#include "offload/cloud/endpoint.h"
 
 GST_DEBUG_CATEGORY(cloud_offload_sink_debug);
 #define GST_CAT_DEFAULT cloud_offload_sink_debug

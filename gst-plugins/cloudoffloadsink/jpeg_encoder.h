@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "base/status.h"
-#include "offload/chat_question.h"
+#include "offload/chat/chat_question.h"
 
 namespace saccade::gst {
 

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <utility>
 
-#include "offload/jpeg_privacy.h"
+#include "offload/upload/jpeg_privacy.h"
 
 namespace saccade::gst {
 

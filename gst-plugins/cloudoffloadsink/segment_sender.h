@@ -22,7 +22,7 @@
 #include "common/metas.h"
 #include "common/pointers.h"
 #include "common/stage_queue.h"
-#include "offload/cloud_client.h"
+#include "offload/cloud/cloud_client.h"
 
 namespace saccade::gst {
 

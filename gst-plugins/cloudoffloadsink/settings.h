@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/time.h"
-#include "offload/cloud_settings.h"
+#include "offload/cloud/cloud_settings.h"
 
 namespace saccade::gst {
 

@@ -8,7 +8,7 @@
 #include "localmllm/frame_intake.h"
 #include "localmllm/offload_link.h"
 #include "mllm/answer.h"
-#include "offload/router.h"
+#include "offload/routing/router.h"
 
 namespace saccade::gst {
 

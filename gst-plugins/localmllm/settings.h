@@ -9,7 +9,7 @@
 
 #include "mllm/answer_schedule.h"
 #include "mllm/segment_answerer.h"
-#include "offload/router.h"
+#include "offload/routing/router.h"
 
 namespace saccade::gst {
 

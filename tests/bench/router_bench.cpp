@@ -9,8 +9,8 @@
 
 #include <vector>
 
-#include "offload/decision_log.h"
-#include "offload/router.h"
+#include "offload/routing/decision_log.h"
+#include "offload/routing/router.h"
 #include "offload_cases.h"
 
 namespace saccade {

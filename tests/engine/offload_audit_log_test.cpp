@@ -1,5 +1,5 @@
 // What the log of uploads says, and that it neither grows without end nor ends with the disk's room.
-#include "offload/audit_log.h"
+#include "offload/upload/audit_log.h"
 
 #include <json-glib/json-glib.h>
 #include <signal.h>

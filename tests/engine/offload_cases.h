@@ -6,7 +6,7 @@
 #include <limits>
 #include <random>
 
-#include "offload/routing.h"
+#include "offload/routing/routing.h"
 
 namespace saccade::test {
 

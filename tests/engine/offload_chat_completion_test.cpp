@@ -1,4 +1,4 @@
-#include "offload/chat_reply.h"
+#include "offload/chat/chat_reply.h"
 
 #include <glib.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "base/glib_pointer.h"
-#include "offload/chat_question.h"
+#include "offload/chat/chat_question.h"
 
 namespace saccade {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "offload/chat_reply.h"
+#include "offload/chat/chat_reply.h"
 
 namespace saccade {
 namespace {

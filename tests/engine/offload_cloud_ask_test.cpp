@@ -6,7 +6,7 @@
 #include <mutex>
 
 #include "faults/fault_server.h"
-#include "offload/cloud_client.h"
+#include "offload/cloud/cloud_client.h"
 
 namespace saccade {
 namespace {

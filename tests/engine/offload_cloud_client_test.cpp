@@ -1,4 +1,4 @@
-#include "offload/cloud_client.h"
+#include "offload/cloud/cloud_client.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "offload/cost_model.h"
+#include "offload/routing/cost_model.h"
 
 #include <gtest/gtest.h>
 

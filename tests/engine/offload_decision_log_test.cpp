@@ -1,11 +1,11 @@
-#include "offload/decision_log.h"
+#include "offload/routing/decision_log.h"
 
 #include <gtest/gtest.h>
 
 #include <clocale>
 #include <cmath>
 
-#include "offload/router.h"
+#include "offload/routing/router.h"
 #include "offload_cases.h"
 
 namespace saccade {

@@ -1,4 +1,4 @@
-#include "offload/draft_check.h"
+#include "offload/chat/draft_check.h"
 
 #include <gtest/gtest.h>
 

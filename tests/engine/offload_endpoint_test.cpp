@@ -1,11 +1,11 @@
-#include "offload/endpoint.h"
+#include "offload/cloud/endpoint.h"
 
 #include <glib.h>
 #include <gtest/gtest.h>
 
 #include <cstdio>
 
-#include "offload/endpoint_pool.h"
+#include "offload/cloud/endpoint_pool.h"
 
 namespace saccade {
 namespace {

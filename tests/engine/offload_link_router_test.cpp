@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "offload/link_estimate.h"
-#include "offload/router.h"
+#include "offload/cloud/link_estimate.h"
+#include "offload/routing/router.h"
 
 namespace saccade {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <random>
 
-#include "offload/router.h"
+#include "offload/routing/router.h"
 
 namespace saccade {
 namespace {

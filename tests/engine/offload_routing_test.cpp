@@ -2,7 +2,7 @@
 // something.
 #include <gtest/gtest.h>
 
-#include "offload/router.h"
+#include "offload/routing/router.h"
 #include "offload_cases.h"
 
 namespace saccade {

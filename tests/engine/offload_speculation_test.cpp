@@ -1,4 +1,4 @@
-#include "offload/speculation.h"
+#include "offload/routing/speculation.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // An hour of segments under a cap, with several patterns of arrival.
-#include "offload/spend_price.h"
+#include "offload/routing/spend_price.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <limits>
 #include <random>
 
-#include "offload/router.h"
+#include "offload/routing/router.h"
 
 namespace saccade {
 namespace {

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "base/file_descriptor.h"
-#include "offload/spool.h"
+#include "offload/spool/spool.h"
 #include "spool_segments.h"
 
 namespace saccade {

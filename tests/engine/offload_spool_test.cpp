@@ -1,5 +1,5 @@
 // Segments that wait for the link: their order, limits, and what is told of those that are lost.
-#include "offload/spool.h"
+#include "offload/spool/spool.h"
 
 #include <sys/stat.h>
 

@@ -1,5 +1,5 @@
 // What a picture becomes before it leaves: its size, its part, and what of the faces in it is left.
-#include "offload/upload_picture.h"
+#include "offload/upload/upload_picture.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,12 +1,12 @@
 // Which part of a picture is sent, and how large: arithmetic only.
-#include "offload/upload_size.h"
+#include "offload/upload/upload_size.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <random>
 
-#include "offload/upload_region.h"
+#include "offload/upload/upload_region.h"
 
 namespace saccade {
 namespace {

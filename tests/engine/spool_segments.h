@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "offload/spool.h"
+#include "offload/spool/spool.h"
 
 namespace saccade {
 

@@ -1,0 +1,59 @@
+#include "offload/routing/router.h"
+
+#include <algorithm>
+
+namespace saccade {
+
+namespace {
+
+constexpr std::size_t kMostBytes = std::size_t{1} << 40;  // of one modality; what claims more is mistaken
+
+}  // namespace
+
+Router::Router(RouterSettings settings, CostPriors priors)
+    : settings_(settings), costs_(priors), spend_({.cap_per_hour = settings.budget_per_hour}) {}
+
+RouteDecision Router::ask(RouteStage stage, const RouterInput &input) {
+  auto decision = route(stage, settings_, input, state_for(stage, input));
+  sides_ = sides_after(decision, settings_);
+  return decision;
+}
+
+RouterState Router::state_for(RouteStage stage, const RouterInput &input) {
+  // Of an answer that is not made yet, nobody knows the length.
+  const bool drafted = stage == RouteStage::decide && input.draft_tokens > 0;
+  const auto tokens = drafted ? std::optional<double>(input.draft_tokens) : std::nullopt;
+  const auto cloud = [&](std::size_t bytes) { return costs_.cloud({bytes, tokens}, input.link); };
+  const auto video = std::min(input.video_bytes, kMostBytes);
+  const auto audio = std::min(input.audio_bytes, kMostBytes);
+  const auto &call = costs_.call();
+
+  RouterState state;
+  state.edge = costs_.edge({.queue = input.edge_queue});
+  state.edge_work = costs_.edge({}).mean;
+  state.cloud_video = cloud(video);
+  state.cloud_audio = cloud(audio);
+  state.cloud_both = cloud(video + audio);
+  state.upload_video = costs_.upload(video);
+  state.upload_audio = costs_.upload(audio);
+  state.compress = costs_.compress();
+  state.cloud_per_token = from_seconds(std::min(call.seconds_per_token, 3600.0));
+  state.cloud_prefill = from_seconds(std::min(call.service, 3600.0));
+  state.round_trip = input.link.connect_time > Duration::zero()
+                         ? input.link.connect_time
+                         : from_seconds(std::min(call.latency, 3600.0));
+  state.acceptance = acceptance_.value();
+  state.doubt = doubt_(features_of(input));
+  state.price = spend_.price(input.now);
+  state.typical_spend = spend_.typical();
+  state.sides = sides_;
+  return state;
+}
+
+void Router::sent(std::size_t bytes, Duration now) {
+  const auto amount = static_cast<double>(bytes);
+  const double money = settings_.money_per_call + settings_.money_per_megabyte * amount / 1e6;
+  spend_.spent(settings_.budget_unit == BudgetUnit::bytes ? amount : money, now);
+}
+
+}  // namespace saccade
