@@ -27,8 +27,6 @@ LIBRARIES = {
     "libsoup": (r"^libsoup/", ("engine/offload", "engine/server")),
     # in base only headers for the rooms that are linked with it
     "json-glib": (r"^json-glib/", ("engine/base", "engine/mllm", "engine/offload", "engine/server", "gst-plugins/common")),
-    "libsoup": (r"^libsoup/", ("engine/offload",)),
-    "json-glib": (r"^json-glib/", ("engine/mllm", "engine/offload", "gst-plugins/common")),
     "OpenCV": (r"^opencv2/", ("engine/sparsity", "engine/sampling", "engine/offload", "engine/server")),
     "Eigen": (r"^Eigen/", ("engine/sparsity", "engine/tokens")),
     "GStreamer": (r"^gst/", ("gst-plugins",)),
