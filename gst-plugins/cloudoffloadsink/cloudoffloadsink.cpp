@@ -175,6 +175,8 @@ static gboolean saccade_cloud_offload_sink_start(GstBaseSink *sink) {
       {.ended = [element](const saccade::gst::SegmentResult &result) { cloud::report(element, result); },
        .grows = [element](const saccade::gst::SegmentBegin &segment,
                           const std::string &text) { cloud::report_growth(element, segment, text); },
+       .kept = [element](const saccade::gst::SegmentBegin &segment,
+                         const saccade::Status &why) { cloud::report_kept(element, segment, why); },
        .link = [element](const saccade::CloudStatistics &now, bool changed,
                          const std::string &reason) { cloud::report_link(element, now, changed, reason); }});
   if (!sender.ok()) return refuse(self, sender.status());
@@ -287,7 +289,10 @@ static gboolean saccade_cloud_offload_sink_event(GstBaseSink *sink, GstEvent *ev
       case GST_EVENT_FLUSH_START: sender->set_flushing(true); break;
       case GST_EVENT_FLUSH_STOP: sender->set_flushing(false); break;
       case GST_EVENT_EOS:
+        // Without the lock that state changes take, which is held for events: answers may be long in coming.
+        GST_BASE_SINK_PREROLL_UNLOCK(sink);
         sender->drain(settings_of(self).drain_timeout, [self] { return is_flushing(self); });
+        GST_BASE_SINK_PREROLL_LOCK(sink);
         break;
       default: break;
     }

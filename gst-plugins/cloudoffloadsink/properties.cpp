@@ -79,12 +79,40 @@ void add_questions(Table &t) {
       [](Settings & s) -> auto & { return s.max_tokens; }, Table::kPlaying);
 }
 
+GType spool_order_type() {
+  static const GEnumValue values[] = {
+      {static_cast<gint>(SpoolOrder::oldest_first), "Those that wait longest", "oldest-first"},
+      {static_cast<gint>(SpoolOrder::newest_first), "Those that came last", "newest-first"},
+      {0, nullptr, nullptr}};
+  static const GType type = g_enum_register_static("GstCloudOffloadSpoolOrder", values);
+  return type;
+}
+
+void add_spool(Table &t) {
+  t.text(
+      {"spool-folder", "Spool folder",
+       "Path of a private folder in which segments wait while the server cannot be asked; empty = they are "
+       "reported as unanswered"},
+      [](Settings & s) -> auto & { return s.spool.folder; });
+  t.bytes(
+      {"spool-size", "Spool size", "Bytes that they may take on the disk"}, 1,
+      [](Settings & s) -> auto & { return s.spool.max_bytes; });
+  t.seconds(
+      {"spool-max-age", "Spool maximum age",
+       "Seconds after which nobody wants an answer any more; 0 = never"},
+      0, 1e8, [](Settings & s) -> auto & { return s.spool.max_age; });
+  t.choice(
+      {"spool-order", "Spool order", "Which are asked first when the server is back"}, spool_order_type(),
+      [](Settings & s) -> auto & { return s.spool.order; });
+}
+
 const Table &table() {
   static const Table made = [] {
     Table t;
     add_server(t);
     add_calls(t);
     add_questions(t);
+    add_spool(t);
     return t;
   }();
   return made;
@@ -100,8 +128,9 @@ void install_properties(GObjectClass *object_class) {
       object_class, kStatisticsProperty,
       g_param_spec_boxed(
           "statistics", "Statistics",
-          "Counts of segments, segments answered, verified, failed and cancelled, frames skipped, bytes-sent "
-          "and bytes-received, round-trip-ms (milliseconds) and link-up",
+          "Counts of segments, segments answered, verified, failed and cancelled, frames skipped, segments "
+          "waiting on the disk and waiting-bytes, bytes-sent and bytes-received, round-trip-ms "
+          "(milliseconds) and link-up",
           GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 }
 

@@ -47,6 +47,7 @@ void report_answer(GstElement *sink, const SegmentResult &result) {
                                      "endpoint", G_TYPE_STRING, outcome.asked.c_str(),                     //
                                      "latency-ms", G_TYPE_DOUBLE, result.latency_ms,                       //
                                      "first-text-ms", G_TYPE_DOUBLE, to_milliseconds(outcome.first_text),  //
+                                     "waited", G_TYPE_BOOLEAN, static_cast<gboolean>(result.waited),       //
                                      "bytes-sent", G_TYPE_UINT64, u64(outcome.bytes_sent),                 //
                                      "tokens-drafted", G_TYPE_INT, answer.tokens_guessed,                  //
                                      "tokens-accepted", G_TYPE_INT, answer.tokens_guessed_right, nullptr);
@@ -72,7 +73,7 @@ void report_failure(GstElement *sink, const SegmentResult &result) {
 }  // namespace
 
 void report(GstElement *sink, const SegmentResult &result) {
-  push_upstream(sink, new_cloud_answer(event_of(result)));
+  if (result.owner_knows) push_upstream(sink, new_cloud_answer(event_of(result)));
   if (result.outcome.answer.ok()) {
     report_answer(sink, result);
   } else {
@@ -87,6 +88,14 @@ void report_growth(GstElement *sink, const SegmentBegin &segment, const std::str
   event.text = text;
   event.partial = true;
   push_upstream(sink, new_cloud_answer(event));
+}
+
+void report_kept(GstElement *sink, const SegmentBegin &segment, const Status &why) {
+  auto structure = gst_structure_new("cloud-deferred",                               //
+                                     "owner", G_TYPE_STRING, segment.owner.c_str(),  //
+                                     "id", G_TYPE_UINT64, u64(segment.id),           //
+                                     "reason", G_TYPE_STRING, why.message().c_str(), nullptr);
+  gst_element_post_message(sink, gst_message_new_element(GST_OBJECT(sink), structure));
 }
 
 void report_link(GstElement *sink, const CloudStatistics &now, bool changed, const std::string &reason) {
@@ -119,6 +128,8 @@ GstStructure *to_structure(const SenderStatistics &now) {
                            "failed", G_TYPE_UINT64, u64(now.failed),                        //
                            "cancelled", G_TYPE_UINT64, u64(now.cancelled),                  //
                            "skipped", G_TYPE_UINT64, u64(now.skipped),                      //
+                           "waiting", G_TYPE_UINT64, u64(now.spool.entries),                //
+                           "waiting-bytes", G_TYPE_UINT64, u64(now.spool.bytes),            //
                            "bytes-sent", G_TYPE_UINT64, u64(now.cloud.bytes_sent),          //
                            "bytes-received", G_TYPE_UINT64, u64(now.cloud.bytes_received),  //
                            "round-trip-ms", G_TYPE_DOUBLE, to_milliseconds(now.cloud.link.round_trip),

@@ -13,6 +13,7 @@ namespace saccade::gst::cloud {
 // sink: a cloudoffloadsink.
 void report(GstElement *sink, const SegmentResult &result);
 void report_growth(GstElement *sink, const SegmentBegin &segment, const std::string &text);
+void report_kept(GstElement *sink, const SegmentBegin &segment, const Status &why);
 void report_link(GstElement *sink, const CloudStatistics &now, bool changed, const std::string &reason);
 
 // The caller owns it.

@@ -46,10 +46,16 @@ bool confirms(const Result<Answer> &answer, const std::optional<SegmentDraft> &d
 
 Result<std::unique_ptr<SegmentSender>> SegmentSender::create(CloudOffloadSettings settings,
                                                              Callbacks callbacks) {
-  auto client = CloudClient::create(settings.cloud, callbacks.link);
-  if (!client.ok()) return client.status();
   std::unique_ptr<SegmentSender> sender(new SegmentSender(std::move(settings), std::move(callbacks)));
+  auto *self = sender.get();
+  auto client = CloudClient::create(
+      self->settings_.cloud, [self](const CloudStatistics &now, bool changed, const std::string &reason) {
+        if (self->spool_) self->spool_->link_is(now.link.up);
+        self->callbacks_.link(now, changed, reason);
+      });
+  if (!client.ok()) return client.status();
   sender->client_ = std::move(client).value();
+  if (auto status = sender->open_spool(); !status.ok()) return status;
   sender->queue_.start();
   return sender;
 }
@@ -70,6 +76,27 @@ SegmentSender::SegmentSender(CloudOffloadSettings settings, Callbacks callbacks)
               .replacement = {},
               .event_dropped = {}}) {
   queue_.configure(kQueuedFrames, Leaky::upstream);
+}
+
+Status SegmentSender::open_spool() {
+  if (settings_.spool.folder.empty()) return {};
+  auto spool = SegmentSpool::open(
+      settings_.spool, settings_.model, *client_,
+      {.kept = [this](const SegmentSpool::Waiting &segment) { callbacks_.kept(segment.what, segment.why); },
+       .ended =
+           [this](const SegmentBegin &segment, CloudOutcome outcome, bool ours) {
+             SegmentResult result;
+             result.segment = segment;
+             result.outcome = std::move(outcome);
+             result.waited = true;
+             result.owner_knows = ours;
+             report(result);
+           },
+       .room = [this] { wake(); }});
+  if (!spool.ok()) return spool.status();
+  spool_ = std::move(spool).value();
+  spool_->link_is(true);  // until it says otherwise
+  return {};
 }
 
 // --- Streaming thread
@@ -241,13 +268,15 @@ void SegmentSender::stop() {
   cancel_all();
   queue_.stop();
   cancel_all();
-  client_->stop();
+  if (spool_) spool_->stop();
+  if (client_) client_->stop();  // null where create() failed
 }
 
 SenderStatistics SegmentSender::statistics() const {
   const std::lock_guard lock(mutex_);
   SenderStatistics now = statistics_;
   now.cloud = client_->statistics();
+  if (spool_) now.spool = spool_->statistics();
   return now;
 }
 
@@ -293,12 +322,14 @@ void SegmentSender::send(Serial serial, const std::stop_token &stop) {
   std::optional<std::string> draft;
   {
     std::unique_lock lock(mutex_);
+    if (const auto found = segments_.find(serial); spool_ && found != segments_.end())
+      found->second.for_spool = found->second.images;
     const auto room_or_no_need = [&] { return live_ || client_->has_room() || !segments_.contains(serial); };
     if (!changed_.wait(lock, stop, room_or_no_need)) return;
     const auto found = segments_.find(serial);
     if (found == segments_.end()) return;
     Segment &segment = found->second;
-    question = {settings_.model, segment.what.question, std::move(segment.images), segment.max_tokens};
+    question = {settings_.model, segment.what.question, std::move(segment.images), segment.max_tokens, {}};
     draft = to_verify(segment.draft, segment.what.draft_follows);
     segment.held = !draft;
   }
@@ -348,6 +379,15 @@ void SegmentSender::end(Serial serial, Status why) {
   end(serial, std::move(none));
 }
 
+// True when it will be asked later: what the network or the server's state has hindered, and not the
+// question.
+bool SegmentSender::keep(Segment &segment, const Status &why) {
+  const bool passes = why.kind() == StatusKind::unavailable || why.kind() == StatusKind::timed_out ||
+                      why.kind() == StatusKind::not_found || why.kind() == StatusKind::exhausted;
+  if (!spool_ || !passes || segment.plain || segment.for_spool.empty()) return false;
+  return spool_->keep({segment.what, std::move(segment.for_spool), segment.max_tokens, why});
+}
+
 // Ends the segment if it is still open, and says so.
 void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) {
   SegmentResult result;
@@ -357,20 +397,31 @@ void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) 
     const auto found = segments_.find(serial);
     if (found == segments_.end()) return;
     Segment &segment = found->second;
+    if (!outcome.answer.ok() && keep(segment, outcome.answer.status())) {
+      segments_.erase(found);
+      return;
+    }
     result.verified = confirms(outcome.answer, segment.draft);
     result.plain = segment.plain;
     result.link_is_down = link_is_down;
     result.outcome = std::move(outcome);
     if (segment.complete) result.latency_ms = to_milliseconds(Clock::now() - segment.completed);
     result.segment = std::move(segment.what);
-    ++(result.outcome.answer.ok() ? statistics_.answered : statistics_.failed);
     segments_.erase(found);
     ++reporting_;
   }
-  callbacks_.ended(result);
+  report(result);
   const std::lock_guard lock(mutex_);
   --reporting_;
   changed_.notify_all();
+}
+
+void SegmentSender::report(const SegmentResult &result) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++(result.outcome.answer.ok() ? statistics_.answered : statistics_.failed);
+  }
+  callbacks_.ended(result);
 }
 
 }  // namespace saccade::gst

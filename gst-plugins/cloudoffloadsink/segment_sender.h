@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cloudoffloadsink/jpeg_encoder.h"
+#include "cloudoffloadsink/segment_spool.h"
 #include "cloudoffloadsink/settings.h"
 #include "common/events.h"
 #include "common/metas.h"
@@ -40,7 +41,9 @@ struct SegmentResult {
   bool verified = false;      // the cloud said what the draft says
   bool plain = false;         // a frame that nobody asked about
   bool link_is_down = false;  // refused without a call, because the link is known to be down
-  double latency_ms = 0;      // from the last frame's arrival to the answer
+  double latency_ms = 0;      // from the last frame's arrival to the answer; 0 = it waited on the disk
+  bool waited = false;        // on the disk
+  bool owner_knows = true;    // its owner runs, and may wait for it
 };
 
 struct SenderStatistics {
@@ -49,6 +52,7 @@ struct SenderStatistics {
   std::uint64_t failed = 0;
   std::uint64_t cancelled = 0;
   std::uint64_t skipped = 0;  // plain frames that came while the cloud was busy
+  SpoolStatistics spool;
   CloudStatistics cloud;
 };
 
@@ -61,6 +65,7 @@ class SegmentSender {
     std::function<void(const SegmentResult &)>
         ended;  // once per segment that was neither cancelled nor stopped
     std::function<void(const SegmentBegin &, const std::string &text)> grows;  // all that is there so far
+    std::function<void(const SegmentBegin &, const Status &why)> kept;  // on the disk, to be asked later
     CloudClient::LinkCallback link;
   };
 
@@ -101,6 +106,7 @@ class SegmentSender {
     SegmentBegin what;
     std::optional<SegmentDraft> draft;
     std::vector<JpegBytes> images;
+    std::vector<JpegBytes> for_spool;  // the same, when there is one, as soon as they are complete
     int max_tokens = 0;
     bool plain = false;
     bool complete = false;  // its last frame is here
@@ -117,6 +123,7 @@ class SegmentSender {
   };
 
   SegmentSender(CloudOffloadSettings settings, Callbacks callbacks);
+  Status open_spool();
   Serial add_segment(SegmentBegin what, bool plain);  // mutex_ held
   std::optional<Serial> segment_for(const std::optional<SegmentInfo> &info,
                                     const Asking &asking);  // likewise
@@ -127,12 +134,15 @@ class SegmentSender {
   void grow(Serial serial, const std::string &text);
   void end(Serial serial, CloudOutcome outcome, bool link_is_down = false);
   void end(Serial serial, Status why);
+  bool keep(Segment &segment, const Status &why);
+  void report(const SegmentResult &result);
   void cancel_all();
 
   const CloudOffloadSettings settings_;
   const Callbacks callbacks_;
   JpegEncoder encoder_;  // the worker's alone
   std::unique_ptr<CloudClient> client_;
+  std::unique_ptr<SegmentSpool> spool_;  // null without a folder
 
   mutable std::mutex mutex_;  // guards what follows, up to the queue
   std::condition_variable_any changed_;

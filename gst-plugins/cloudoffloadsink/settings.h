@@ -6,6 +6,7 @@
 
 #include "base/time.h"
 #include "offload/cloud/cloud_settings.h"
+#include "offload/spool/spool.h"
 
 namespace saccade::gst {
 
@@ -20,6 +21,7 @@ struct CloudOffloadSettings {
   std::string prompt = "Describe what you see in one sentence.";  // these three may change while playing
   int max_tokens = 64;
   Duration drain_timeout = std::chrono::seconds(5);
+  SpoolSettings spool;  // without a folder: none
 };
 
 }  // namespace saccade::gst

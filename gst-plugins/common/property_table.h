@@ -94,6 +94,15 @@ class PropertyTable {
         [setting](Settings &s, GValue *value) { g_value_set_int(value, static_cast<gint>(setting(s))); });
   }
 
+  // A count that may be beyond what an int holds.
+  template <typename Setting>
+  void bytes(const Words &w, guint64 low, Setting setting) {
+    add(
+        g_param_spec_uint64(w.name, w.nick, w.blurb, low, G_MAXINT64, setting(defaults_), kReady),
+        [setting](Settings &s, const GValue *value) { setting(s) = g_value_get_uint64(value); },
+        [setting](Settings &s, GValue *value) { g_value_set_uint64(value, setting(s)); });
+  }
+
   template <typename Setting>
   void yes_or_no(const Words &w, Setting setting) {
     add(

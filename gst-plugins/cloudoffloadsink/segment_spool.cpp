@@ -1,0 +1,186 @@
+#include "cloudoffloadsink/segment_spool.h"
+
+#include <utility>
+
+namespace saccade::gst {
+
+namespace {
+
+// Between two questions of which the first was not answered: the link may be up and the server down.
+constexpr auto kPause = std::chrono::seconds(1);
+constexpr std::size_t kMostToKeep = 64;  // that wait for the disk
+constexpr char kRun = '@';
+
+std::string name_of_this_run() {
+  return kRun + std::to_string(std::chrono::system_clock::now().time_since_epoch().count());
+}
+
+Status status_of(const SpoolLoss &loss) {
+  const auto kind = loss.why == SpoolLoss::Why::damaged ? StatusKind::corrupt : StatusKind::exhausted;
+  return {kind, loss.sentence};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SegmentSpool>> SegmentSpool::open(const SpoolSettings &settings, std::string model,
+                                                         CloudClient &client, Callbacks callbacks) {
+  auto spool = Spool::open(settings);
+  if (!spool.ok()) return spool.status();
+  return std::unique_ptr<SegmentSpool>(
+      new SegmentSpool(std::move(spool).value(), std::move(model), client, std::move(callbacks)));
+}
+
+SegmentSpool::SegmentSpool(std::unique_ptr<Spool> spool, std::string model, CloudClient &client,
+                           Callbacks callbacks)
+    : spool_(std::move(spool)),
+      model_(std::move(model)),
+      client_(client),
+      callbacks_(std::move(callbacks)),
+      run_(name_of_this_run()),
+      worker_([this](const std::stop_token &stop) { work(stop); }) {}
+
+bool SegmentSpool::keep(Waiting segment) {
+  const std::lock_guard lock(mutex_);
+  if (to_keep_.size() >= kMostToKeep) return false;
+  to_keep_.push_back(std::move(segment));
+  changed_.notify_all();
+  return true;
+}
+
+void SegmentSpool::link_is(bool up) {
+  const std::lock_guard lock(mutex_);
+  up_ = up;
+  changed_.notify_all();
+}
+
+void SegmentSpool::stop() {
+  worker_.request_stop();
+  if (worker_.joinable()) worker_.join();
+}
+
+// --- The thread
+// -----------------------------------------------------------------------------------------------
+
+bool SegmentSpool::may_ask() const {
+  return up_ && !asked_ && !nothing_left_ && Clock::now() >= not_before_ && client_.has_room();
+}
+
+void SegmentSpool::work(const std::stop_token &stop) {
+  while (true) {
+    std::deque<Waiting> to_keep;
+    std::optional<CloudOutcome> outcome;
+    std::optional<Asked> asked;
+    bool ask = false;
+    {
+      std::unique_lock lock(mutex_);
+      // Looked at again now and then: nobody says when the client has room, or the pause is over.
+      changed_.wait_for(lock, stop, kPause, [&] { return !to_keep_.empty() || outcome_ || may_ask(); });
+      to_keep.swap(to_keep_);
+      if (stop.stop_requested() && to_keep.empty()) return;
+      outcome.swap(outcome_);
+      if (outcome) asked.swap(asked_);
+      ask = !stop.stop_requested() && may_ask();
+    }
+    for (const auto &segment : to_keep) put(segment);
+    if (asked) take_answer(*asked, std::move(*outcome));
+    if (ask) ask_next();
+  }
+}
+
+void SegmentSpool::put(const Waiting &segment) {
+  SpoolEntry entry;
+  entry.header.owner = owner_of_this_run(segment.what.owner);
+  entry.header.id = segment.what.id;
+  entry.header.question = segment.what.question;
+  entry.header.max_tokens = segment.max_tokens;
+  entry.header.about = segment.what.about;
+  entry.images = segment.images;
+  const auto done = spool_->put(entry);
+  if (!done.ok()) return lose(segment.what, done.status());
+  if (done.value().stored) {
+    {
+      const std::lock_guard lock(mutex_);
+      nothing_left_ = false;
+    }
+    callbacks_.kept(segment);
+  } else if (done.value().same_as) {
+    lose(segment.what,
+         {StatusKind::exhausted, "the same question about the same pictures waits on the disk already"});
+  }
+  tell(done.value().lost);
+}
+
+void SegmentSpool::ask_next() {
+  auto next = spool_->take();
+  if (!next.ok()) {
+    lose({}, next.status());
+    return pause(false);
+  }
+  tell(next.value().lost);
+  if (!next.value().taken) {
+    const std::lock_guard lock(mutex_);
+    nothing_left_ = true;
+    return;
+  }
+  auto &[ticket, entry] = *next.value().taken;
+  {
+    const std::lock_guard lock(mutex_);
+    asked_ = Asked{ticket, entry.header};
+  }
+  const auto sent =
+      client_.submit({model_, entry.header.question, std::move(entry.images), entry.header.max_tokens, {}},
+                     {.done = [this](CloudOutcome outcome) {
+                       {
+                         const std::lock_guard lock(mutex_);
+                         outcome_ = std::move(outcome);
+                         changed_.notify_all();
+                       }
+                       callbacks_.room();
+                     }});
+  if (sent.ok()) return;
+  (void)spool_->put_back(ticket);
+  pause(true);
+}
+
+void SegmentSpool::pause(bool asked_before) {
+  const std::lock_guard lock(mutex_);
+  if (asked_before) asked_.reset();
+  not_before_ = Clock::now() + kPause;
+}
+
+void SegmentSpool::take_answer(const Asked &asked, CloudOutcome outcome) {
+  const auto kind = outcome.answer.status().kind();
+  // A request that is refused for its own sake would be refused again; what the stop cut off would not.
+  const bool over =
+      kind == StatusKind::ok || kind == StatusKind::invalid_argument || kind == StatusKind::corrupt;
+  if (!over) {
+    (void)spool_->put_back(asked.ticket);
+    return pause(false);
+  }
+  (void)spool_->done(asked.ticket);
+  bool ours = false;
+  const auto segment = segment_of(asked.header, &ours);
+  callbacks_.ended(segment, std::move(outcome), ours);
+}
+
+void SegmentSpool::lose(const SegmentBegin &segment, Status why, bool ours) {
+  CloudOutcome none;
+  none.answer = std::move(why);
+  callbacks_.ended(segment, std::move(none), ours);
+}
+
+void SegmentSpool::tell(const std::vector<SpoolLoss> &losses) {
+  for (const auto &loss : losses) {
+    bool ours = false;
+    const auto segment = segment_of(loss.header, &ours);
+    lose(segment, status_of(loss), ours);
+  }
+}
+
+SegmentBegin SegmentSpool::segment_of(const SpoolHeader &header, bool *ours) const {
+  const auto mark = header.owner.rfind(kRun);
+  *ours = mark != std::string::npos && header.owner.substr(mark) == run_;
+  return {header.owner.substr(0, mark), header.id, header.question, header.about, false};
+}
+
+}  // namespace saccade::gst

@@ -1,0 +1,130 @@
+// What the sink does with segments while the server cannot be asked: they wait on the disk.
+#include <glib/gstdio.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "cloudoffloadsink_testing.h"
+
+namespace saccade::gst {
+namespace {
+
+using faults::Behaviour;
+using faults::completion;
+using faults::FaultServer;
+
+class CloudOffloadSinkSpool : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "saccade-spool-XXXXXX";
+    ASSERT_NE(g_mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string spooled(const std::string &url) const {
+    return "endpoint=" + url + " retries=0 spool-folder=" + folder_ + " ";
+  }
+
+  std::string folder_;
+};
+
+const GstStructure *fields_of(const MessagePtr &message, const char *name) {
+  const GstStructure *fields = gst_message_get_structure(message.get());
+  return gst_structure_has_name(fields, name) ? fields : nullptr;
+}
+
+MessagePtr wait_for(Sink &sink, const char *name) {
+  while (true) {
+    auto message = sink.next_message(GST_MESSAGE_ELEMENT);
+    if (!message || fields_of(message, name)) return message;
+  }
+}
+
+// Breaks when a segment that nobody could be asked about is lost with the process, or answered to somebody
+// who counts from 1 again.
+TEST_F(CloudOffloadSinkSpool, SegmentsOutliveTheProcess) {
+  {
+    Sink sink(spooled(faults::refused_url()));
+    sink.begin(7, "Which colour?");
+    sink.frame(7, 0, true);
+    const auto deferred = wait_for(sink, "cloud-deferred");
+    guint64 id = 0;
+    EXPECT_TRUE(gst_structure_get_uint64(gst_message_get_structure(deferred.get()), "id", &id));
+    EXPECT_EQ(id, 7U);
+    EXPECT_EQ(statistic(sink.element(), "waiting"), 1U);
+    EXPECT_EQ(statistic(sink.element(), "failed"), 0U);
+  }
+  const FaultServer server({Behaviour::reply(200, completion("Red."))});
+  Sink sink(spooled(server.url()));
+  const auto answered = wait_for(sink, "cloud-answer");
+  const GstStructure *fields = gst_message_get_structure(answered.get());
+  EXPECT_STREQ(gst_structure_get_string(fields, "text"), "Red.");
+  EXPECT_STREQ(gst_structure_get_string(fields, "owner"), "mllm0");
+  gboolean waited = FALSE;
+  EXPECT_TRUE(gst_structure_get_boolean(fields, "waited", &waited));
+  EXPECT_TRUE(waited);
+  EXPECT_NE(server.requests()[0].body.find("Which colour?"), std::string::npos);
+  while (const EventPtr event{gst_harness_try_pull_upstream_event(sink.harness())})
+    EXPECT_FALSE(parse_cloud_answer(event.get())) << "its owner is gone";
+  EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
+}
+
+// Breaks when what waits is not asked once the server is back, or its owner does not hear of it.
+TEST_F(CloudOffloadSinkSpool, WhatWaitsIsAskedWhenTheServerIsBack) {
+  const FaultServer server({Behaviour::reply(503, ""), Behaviour::reply(200, completion("Green."))});
+  Sink sink(spooled(server.url()));
+  sink.begin(1, "Which colour?");
+  sink.frame(1, 0, true);
+  const auto answer = sink.next_answer();
+  EXPECT_TRUE(answer.ok) << answer.reason;
+  EXPECT_EQ(answer.id, 1U);
+  EXPECT_EQ(answer.text, "Green.");
+  EXPECT_EQ(server.request_count(), 2U);
+}
+
+// Breaks when a question that the server refuses for its own sake is asked for ever.
+TEST_F(CloudOffloadSinkSpool, WhatIsRefusedDoesNotWait) {
+  const FaultServer server({Behaviour::reply(400, "")});
+  Sink sink(spooled(server.url()));
+  sink.begin(1, "Which colour?");
+  sink.frame(1, 0, true);
+  EXPECT_FALSE(sink.next_answer().ok);
+  EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
+}
+
+// Breaks when a stop loses what was about to be written.
+TEST_F(CloudOffloadSinkSpool, AStopWritesWhatWaits) {
+  constexpr int kSegments = 6;  // as many as may wait for the encoder of a live stream
+  {
+    Sink sink(spooled(faults::refused_url()) + "max-in-flight=1");
+    for (int i = 1; i <= kSegments; ++i) {
+      sink.begin(static_cast<std::uint64_t>(i), "Question " + std::to_string(i));
+      sink.frame(static_cast<std::uint64_t>(i), 0, true);
+    }
+    gst_harness_push_event(sink.harness(), gst_event_new_eos());
+  }
+  const FaultServer server({Behaviour::reply(200, completion("x"))});
+  Sink sink(spooled(server.url()));
+  for (int i = 0; i < kSegments; ++i) wait_for(sink, "cloud-answer");
+  EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
+}
+
+// Breaks when a folder that cannot serve is only noticed when the first segment is lost.
+TEST_F(CloudOffloadSinkSpool, AFolderThatCannotServeFailsAtStart) {
+  const std::string file = folder_ + "/file";
+  ASSERT_TRUE(g_file_set_contents(file.c_str(), "x", -1, nullptr));
+  const std::string line = "cloudoffloadsink endpoint=http://127.0.0.1:1 spool-folder=" + file;
+  const ElementPtr element(GST_ELEMENT(gst_object_ref_sink(gst_parse_launch(line.c_str(), nullptr))));
+  const BusPtr bus(gst_bus_new());
+  gst_element_set_bus(element.get(), bus.get());
+  EXPECT_EQ(gst_element_set_state(element.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+  const MessagePtr error(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR));
+  ASSERT_TRUE(error);
+  EXPECT_NE(text_of(error.get()).find(file), std::string::npos) << text_of(error.get());
+  gst_element_set_state(element.get(), GST_STATE_NULL);
+}
+
+}  // namespace
+}  // namespace saccade::gst
