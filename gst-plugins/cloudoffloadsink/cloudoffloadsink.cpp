@@ -177,6 +177,7 @@ static gboolean saccade_cloud_offload_sink_start(GstBaseSink *sink) {
                           const std::string &text) { cloud::report_growth(element, segment, text); },
        .kept = [element](const saccade::gst::SegmentBegin &segment,
                          const saccade::Status &why) { cloud::report_kept(element, segment, why); },
+       .trouble = [element](const saccade::Status &status) { cloud::report_trouble(element, status); },
        .link = [element](const saccade::CloudStatistics &now, bool changed,
                          const std::string &reason) { cloud::report_link(element, now, changed, reason); }});
   if (!sender.ok()) return refuse(self, sender.status());
@@ -272,8 +273,8 @@ static GstFlowReturn saccade_cloud_offload_sink_render(GstBaseSink *sink, GstBuf
   GST_BASE_SINK_PREROLL_LOCK(sink);
   if (!space) return GST_FLOW_FLUSHING;
   const auto settings = settings_of(self);
-  sender->frame({priv->info, priv->is_jpeg, copy_of(buffer)}, saccade::gst::get_segment(buffer),
-                {settings.prompt, settings.max_tokens});
+  sender->frame({priv->info, priv->is_jpeg, copy_of(buffer), saccade::gst::get_mas(buffer)},
+                saccade::gst::get_segment(buffer), {settings.prompt, settings.max_tokens});
   return GST_FLOW_OK;
 }
 

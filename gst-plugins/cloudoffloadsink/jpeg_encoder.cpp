@@ -47,8 +47,6 @@ class MappedPicture {
 
 }  // namespace
 
-JpegEncoder::JpegEncoder(int quality, int max_size) : quality_(quality), max_size_(max_size) {}
-
 JpegEncoder::~JpegEncoder() {
   if (!jpegenc_) return;
   gst_element_set_state(jpegenc_, GST_STATE_NULL);
@@ -59,9 +57,11 @@ JpegEncoder::~JpegEncoder() {
   gst_object_unref(jpegenc_);
 }
 
-Result<JpegBytes> JpegEncoder::encode(const GstVideoInfo &info, GstBuffer *picture) {
+Result<JpegBytes> JpegEncoder::encode(const GstVideoInfo &info, GstBuffer *picture, const Form &form) {
   if (auto ready = start(); !ready.ok()) return ready;
-  if (auto ready = prepare(info); !ready.ok()) return ready;
+  if (auto ready = prepare(info, form.max_size); !ready.ok()) return ready;
+  if (std::exchange(quality_, form.quality) != form.quality)
+    g_object_set(jpegenc_, "quality", form.quality, nullptr);
 
   GstBuffer *converted = gst_buffer_new_allocate(nullptr, out_.size, nullptr);
   {
@@ -97,9 +97,11 @@ Status JpegEncoder::start() {
         "another JPEG encoder in front of cloudoffloadsink"};
   }
   jpegenc_ = GST_ELEMENT(gst_object_ref_sink(element));
-  g_object_set(jpegenc_, "quality", quality_, nullptr);
   feed_ = GST_PAD(gst_object_ref_sink(gst_pad_new("feed", GST_PAD_SRC)));
-  catch_ = GST_PAD(gst_object_ref_sink(gst_pad_new("catch", GST_PAD_SINK)));
+  // With a template: a pad without one takes the caps that it has for all that it can.
+  static GstStaticPadTemplate any =
+      GST_STATIC_PAD_TEMPLATE("catch", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+  catch_ = GST_PAD(gst_object_ref_sink(gst_pad_new_from_static_template(&any, "catch")));
   gst_pad_set_element_private(catch_, this);
   gst_pad_set_chain_function(catch_, &JpegEncoder::on_encoded);
   GstPad *sink = gst_element_get_static_pad(jpegenc_, "sink");
@@ -115,9 +117,9 @@ Status JpegEncoder::start() {
   return {};
 }
 
-Status JpegEncoder::prepare(const GstVideoInfo &info) {
-  if (converter_ && gst_video_info_is_equal(&info, &given_)) return {};
-  const Size size = fitted(info, max_size_);
+Status JpegEncoder::prepare(const GstVideoInfo &info, int max_size) {
+  if (converter_ && max_size == max_size_ && gst_video_info_is_equal(&info, &given_)) return {};
+  const Size size = fitted(info, max_size);
   GstVideoInfo out;
   gst_video_info_init(&out);
   if (!gst_video_info_set_format(&out, GST_VIDEO_FORMAT_I420, static_cast<guint>(size.width),
@@ -141,6 +143,7 @@ Status JpegEncoder::prepare(const GstVideoInfo &info) {
   }
   out_ = out;
   given_ = info;
+  max_size_ = max_size;
   const CapsPtr caps(gst_video_info_to_caps(&out_));
   gst_pad_push_event(feed_, gst_event_new_caps(caps.get()));
   GstSegment segment;

@@ -14,15 +14,22 @@ namespace saccade::gst {
 // Used by one thread at a time. The JPEG carries no metadata.
 class JpegEncoder {
  public:
-  // quality: 1 to 100. max_size: longest edge in pixels of what comes out, 0 = as it is.
-  JpegEncoder(int quality, int max_size);
+  struct Form {
+    int quality = 85;  // 1 to 100
+    int max_size = 0;  // longest edge in pixels of what comes out, 0 = as it is
+  };
+
+  JpegEncoder() = default;
   ~JpegEncoder();
   JpegEncoder(const JpegEncoder &) = delete;
   JpegEncoder &operator=(const JpegEncoder &) = delete;
 
   // Pictures with non-square pixels come out square, larger ones than max_size smaller, both in their shape.
   // not_found when there is no jpegenc; corrupt when the buffer is smaller than its caps say.
-  Result<JpegBytes> encode(const GstVideoInfo &info, GstBuffer *picture);
+  Result<JpegBytes> encode(const GstVideoInfo &info, GstBuffer *picture, const Form &form);
+  // Of what came out last, in pixels.
+  int width() const { return out_.width; }
+  int height() const { return out_.height; }
 
  private:
   struct ConverterFree {
@@ -30,11 +37,11 @@ class JpegEncoder {
   };
 
   Status start();
-  Status prepare(const GstVideoInfo &info);
+  Status prepare(const GstVideoInfo &info, int max_size);
   static GstFlowReturn on_encoded(GstPad *pad, GstObject *parent, GstBuffer *buffer);
 
-  const int quality_;
-  const int max_size_;
+  int quality_ = 0;       // that jpegenc was told
+  int max_size_ = 0;      // that the converter was made for, like what follows
   GstVideoInfo given_{};  // of the picture that the converter was made for
   GstVideoInfo in_{};     // the same, read as progressive
   GstVideoInfo out_{};

@@ -65,12 +65,6 @@ void add_calls(Table &t) {
 }
 
 void add_questions(Table &t) {
-  t.count(
-      {"jpeg-quality", "JPEG quality", "Quality in percent of the JPEGs that raw video becomes"}, 1, 100,
-      [](Settings & s) -> auto & { return s.jpeg_quality; });
-  t.count(
-      {"max-size", "Maximum size", "Longest edge in pixels of what raw video is sent as; 0 = as it is"}, 0,
-      65535, [](Settings & s) -> auto & { return s.max_size; });
   t.preset_text(
       {"prompt", "Prompt", "Question about frames that come without one of their own (text)"},
       [](Settings & s) -> auto & { return s.prompt; }, Table::kPlaying);
@@ -86,6 +80,48 @@ GType spool_order_type() {
       {0, nullptr, nullptr}};
   static const GType type = g_enum_register_static("GstCloudOffloadSpoolOrder", values);
   return type;
+}
+
+GType privacy_type() {
+  static const GEnumValue values[] = {
+      {static_cast<gint>(Privacy::none), "Pictures go out as they are", "none"},
+      {static_cast<gint>(Privacy::blur_faces), "Faces that are found are blurred", "blur-faces"},
+      {0, nullptr, nullptr}};
+  static const GType type = g_enum_register_static("GstCloudOffloadPrivacy", values);
+  return type;
+}
+
+void add_pictures(Table &t) {
+  t.count(
+      {"jpeg-quality", "JPEG quality", "Quality in percent of the JPEGs that raw video becomes, at most"}, 1,
+      100, [](Settings & s) -> auto & { return s.jpeg_quality; });
+  t.count(
+      {"max-size", "Maximum size", "Longest edge in pixels of what raw video is sent as; 0 = as it is"}, 0,
+      65535, [](Settings & s) -> auto & { return s.max_size; });
+  t.seconds(
+      {"max-upload-time", "Maximum upload time",
+       "Seconds that a picture of raw video may take on its way, by what the link carries: it is made "
+       "smaller "
+       "and then worse for it; 0 = any"},
+      0, 3600, [](Settings & s) -> auto & { return s.max_upload_time; });
+  t.yes_or_no(
+      {"crop", "Crop",
+       "Whether raw video is cut to the part that masgate says is worth seeing, where it says so (true or "
+       "false)"},
+      [](Settings & s) -> auto & { return s.crop; });
+  t.choice(
+      {"privacy", "Privacy", "What is done to people in raw video before it leaves"}, privacy_type(),
+      [](Settings & s) -> auto & { return s.privacy; });
+  t.preset_text(
+      {"face-cascades", "Face cascades", "Path of the folder with OpenCV's Haar cascades, for blur-faces"},
+      [](Settings & s) -> auto & { return s.face_cascades; });
+  t.text(
+      {"audit-log", "Audit log",
+       "Path of a file that a line of JSON is added to for all that leaves the device; empty = none"},
+      [](Settings & s) -> auto & { return s.audit.path; });
+  t.yes_or_no(
+      {"audit-questions", "Audit questions", "Whether questions stand in it (true or false)"},
+      [](Settings & s) -> auto & { return s.audit.with_questions; });
 }
 
 void add_spool(Table &t) {
@@ -112,6 +148,7 @@ const Table &table() {
     add_server(t);
     add_calls(t);
     add_questions(t);
+    add_pictures(t);
     add_spool(t);
     return t;
   }();

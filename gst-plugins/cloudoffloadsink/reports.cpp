@@ -90,6 +90,10 @@ void report_growth(GstElement *sink, const SegmentBegin &segment, const std::str
   push_upstream(sink, new_cloud_answer(event));
 }
 
+void report_trouble(GstElement *sink, const Status &status) {
+  GST_ELEMENT_WARNING(sink, RESOURCE, WRITE, ("cloudoffloadsink: %s", status.message().c_str()), (nullptr));
+}
+
 void report_kept(GstElement *sink, const SegmentBegin &segment, const Status &why) {
   auto structure = gst_structure_new("cloud-deferred",                               //
                                      "owner", G_TYPE_STRING, segment.owner.c_str(),  //

@@ -14,6 +14,7 @@ namespace saccade::gst::cloud {
 void report(GstElement *sink, const SegmentResult &result);
 void report_growth(GstElement *sink, const SegmentBegin &segment, const std::string &text);
 void report_kept(GstElement *sink, const SegmentBegin &segment, const Status &why);
+void report_trouble(GstElement *sink, const Status &status);
 void report_link(GstElement *sink, const CloudStatistics &now, bool changed, const std::string &reason);
 
 // The caller owns it.

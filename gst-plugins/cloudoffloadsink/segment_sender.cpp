@@ -4,8 +4,6 @@
 #include <cctype>
 #include <utility>
 
-#include "offload/upload/jpeg_privacy.h"
-
 namespace saccade::gst {
 
 namespace {
@@ -55,6 +53,14 @@ Result<std::unique_ptr<SegmentSender>> SegmentSender::create(CloudOffloadSetting
       });
   if (!client.ok()) return client.status();
   sender->client_ = std::move(client).value();
+  auto pictures = PictureMaker::create(self->settings_);
+  if (!pictures.ok()) return pictures.status();
+  sender->pictures_ = std::move(pictures).value();
+  if (!self->settings_.audit.path.empty()) {
+    auto audit = AuditLog::open(self->settings_.audit);
+    if (!audit.ok()) return audit.status();
+    sender->audit_.emplace(std::move(audit).value());
+  }
   if (auto status = sender->open_spool(); !status.ok()) return status;
   sender->queue_.start();
   return sender;
@@ -63,7 +69,6 @@ Result<std::unique_ptr<SegmentSender>> SegmentSender::create(CloudOffloadSetting
 SegmentSender::SegmentSender(CloudOffloadSettings settings, Callbacks callbacks)
     : settings_(std::move(settings)),
       callbacks_(std::move(callbacks)),
-      encoder_(settings_.jpeg_quality, settings_.max_size),
       queue_({.process = [this](QueuedFrame frame, const std::stop_token &stop) { process(frame, stop); },
               .forward = [](const EventPtr &) {},
               .dropped =
@@ -236,6 +241,7 @@ void SegmentSender::cancel(const SegmentCancel &cancel) {
       const Segment &segment = entry.second;
       if (segment.what.owner != cancel.owner || segment.what.id != cancel.id || segment.plain) return false;
       if (segment.ticket) tickets.push_back(*segment.ticket);
+      account(segment, settings_.cloud.endpoint, "cancelled");
       ++statistics_.cancelled;
       return true;
     });
@@ -250,6 +256,7 @@ void SegmentSender::cancel_all() {
     const std::lock_guard lock(mutex_);
     for (const auto &[serial, segment] : segments_) {
       if (segment.ticket) tickets.push_back(*segment.ticket);
+      account(segment, settings_.cloud.endpoint, "cancelled");
     }
     statistics_.cancelled += segments_.size();
     segments_.clear();
@@ -289,8 +296,9 @@ void SegmentSender::process(const QueuedFrame &frame, const std::stop_token &sto
     const std::lock_guard lock(mutex_);
     if (!segments_.contains(frame.serial)) return;  // cancelled meanwhile
   }
-  auto jpeg = jpeg_of(frame.picture);
-  if (!jpeg.ok()) return end(frame.serial, jpeg.status());
+  const auto link = client_->statistics().link;
+  auto made = pictures_->make(frame.picture, link.throughput_p10 > 0 ? link.throughput_p10 : link.throughput);
+  if (!made.ok()) return end(frame.serial, made.status());
   {
     std::unique_lock lock(mutex_);
     const auto found = segments_.find(frame.serial);
@@ -301,20 +309,10 @@ void SegmentSender::process(const QueuedFrame &frame, const std::stop_token &sto
       return end(frame.serial,
                  {StatusKind::invalid_argument, "the segment holds more than 64 frames; send fewer"});
     }
-    images.push_back(std::move(jpeg).value());
+    images.push_back(std::move(made.value().jpeg));
+    found->second.made.push_back(made.value().audit);
   }
   if (frame.final) send(frame.serial, stop);
-}
-
-Result<JpegBytes> SegmentSender::jpeg_of(const SegmentPicture &picture) {
-  if (!picture.is_jpeg) return encoder_.encode(picture.info, picture.buffer.get());
-  GstMapInfo map;
-  if (!gst_buffer_map(picture.buffer.get(), &map, GST_MAP_READ)) {
-    return Status(StatusKind::internal, "a frame cannot be read; its memory does not map");
-  }
-  auto jpeg = jpeg_without_metadata({map.data, map.size});
-  gst_buffer_unmap(picture.buffer.get(), &map);
-  return jpeg;
 }
 
 void SegmentSender::send(Serial serial, const std::stop_token &stop) {
@@ -331,6 +329,7 @@ void SegmentSender::send(Serial serial, const std::stop_token &stop) {
     Segment &segment = found->second;
     question = {settings_.model, segment.what.question, std::move(segment.images), segment.max_tokens, {}};
     draft = to_verify(segment.draft, segment.what.draft_follows);
+    segment.left = true;
     segment.held = !draft;
   }
   const auto ticket = client_->submit(
@@ -340,9 +339,15 @@ void SegmentSender::send(Serial serial, const std::stop_token &stop) {
   if (!ticket.ok()) {
     CloudOutcome none;
     none.answer = ticket.status();
+    not_sent(serial);
     return end(serial, std::move(none), ticket.status().kind() == StatusKind::unavailable);
   }
   place(serial, ticket.value(), !draft);
+}
+
+void SegmentSender::not_sent(Serial serial) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = segments_.find(serial); found != segments_.end()) found->second.left = false;
 }
 
 // The segment's ticket; what happened to it while it was on its way to the client is made up for.
@@ -388,6 +393,21 @@ bool SegmentSender::keep(Segment &segment, const Status &why) {
   return spool_->keep({segment.what, std::move(segment.for_spool), segment.max_tokens, why});
 }
 
+// What left, or began to leave: of segments that the client was given. mutex_ is held; a line is written to
+// the system's memory, not awaited on the disk.
+void SegmentSender::account(const Segment &segment, const std::string &endpoint, const std::string &outcome) {
+  if (!audit_ || !segment.left) return;
+  AuditRecord record;
+  record.time = std::chrono::system_clock::now();
+  record.endpoint = endpoint;
+  record.owner = segment.what.owner;
+  record.id = segment.what.id;
+  record.pictures = segment.made;
+  record.question = segment.what.question;
+  record.outcome = outcome;
+  if (const auto status = audit_->append(record); !status.ok()) callbacks_.trouble(status);
+}
+
 // Ends the segment if it is still open, and says so.
 void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) {
   SegmentResult result;
@@ -397,6 +417,7 @@ void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) 
     const auto found = segments_.find(serial);
     if (found == segments_.end()) return;
     Segment &segment = found->second;
+    account(segment, outcome.asked, outcome.answer.ok() ? "answered" : outcome.answer.status().message());
     if (!outcome.answer.ok() && keep(segment, outcome.answer.status())) {
       segments_.erase(found);
       return;

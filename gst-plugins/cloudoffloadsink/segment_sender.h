@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "cloudoffloadsink/jpeg_encoder.h"
+#include "cloudoffloadsink/picture_maker.h"
 #include "cloudoffloadsink/segment_spool.h"
 #include "cloudoffloadsink/settings.h"
 #include "common/events.h"
@@ -26,13 +26,6 @@
 #include "offload/cloud/cloud_client.h"
 
 namespace saccade::gst {
-
-// A copy of one frame, raw or JPEG: nothing of upstream's is held.
-struct SegmentPicture {
-  GstVideoInfo info{};
-  bool is_jpeg = false;
-  BufferPtr buffer;
-};
 
 // How a segment ended.
 struct SegmentResult {
@@ -66,6 +59,7 @@ class SegmentSender {
         ended;  // once per segment that was neither cancelled nor stopped
     std::function<void(const SegmentBegin &, const std::string &text)> grows;  // all that is there so far
     std::function<void(const SegmentBegin &, const Status &why)> kept;  // on the disk, to be asked later
+    std::function<void(const Status &)> trouble;                        // that costs no answer
     CloudClient::LinkCallback link;
   };
 
@@ -106,6 +100,8 @@ class SegmentSender {
     SegmentBegin what;
     std::optional<SegmentDraft> draft;
     std::vector<JpegBytes> images;
+    std::vector<AuditPicture> made;    // what was done to them
+    bool left = false;                 // they are on their way
     std::vector<JpegBytes> for_spool;  // the same, when there is one, as soon as they are complete
     int max_tokens = 0;
     bool plain = false;
@@ -128,19 +124,21 @@ class SegmentSender {
   std::optional<Serial> segment_for(const std::optional<SegmentInfo> &info,
                                     const Asking &asking);  // likewise
   void process(const QueuedFrame &frame, const std::stop_token &stop);
-  Result<JpegBytes> jpeg_of(const SegmentPicture &picture);
   void send(Serial serial, const std::stop_token &stop);
+  void not_sent(Serial serial);
   void place(Serial serial, CloudClient::Ticket ticket, bool without_draft);
   void grow(Serial serial, const std::string &text);
   void end(Serial serial, CloudOutcome outcome, bool link_is_down = false);
   void end(Serial serial, Status why);
   bool keep(Segment &segment, const Status &why);
+  void account(const Segment &segment, const std::string &endpoint, const std::string &outcome);
   void report(const SegmentResult &result);
   void cancel_all();
 
   const CloudOffloadSettings settings_;
   const Callbacks callbacks_;
-  JpegEncoder encoder_;  // the worker's alone
+  std::unique_ptr<PictureMaker> pictures_;  // the worker's alone
+  std::optional<AuditLog> audit_;
   std::unique_ptr<CloudClient> client_;
   std::unique_ptr<SegmentSpool> spool_;  // null without a folder
 

@@ -107,7 +107,7 @@ void OffloadDesk::learn(const OffloadLink::Arrived &arrived) {
 
 OffloadLink::Question OffloadDesk::question_of(const Segment &segment) {
   const auto &time = segment.picture.time;
-  return {segment.picture.offload_picture, segment.time, time.pts, time.duration};
+  return {segment.picture.offload_picture, segment.time, time.pts, time.duration, segment.picture.mas};
 }
 
 // What left for the cloud since the last look, whatever came of it.

@@ -130,6 +130,7 @@ bool OffloadLink::push_picture(const Question &question, std::uint64_t id) {
   GST_BUFFER_PTS(buffer) = question.pts;
   GST_BUFFER_DURATION(buffer) = question.duration;
   saccade::gst::set_segment(buffer, {id, 0, true});
+  if (question.mas) set_mas(buffer, *question.mas);
   return gst_pad_push(pad_, buffer) == GST_FLOW_OK;
 }
 

@@ -15,6 +15,7 @@
 #include "base/frame.h"
 #include "common/events.h"
 #include "mllm/answer.h"
+#include "sparsity/mas_report.h"
 
 namespace saccade::gst {
 
@@ -41,6 +42,7 @@ class OffloadLink {
     const GstSegment &segment;
     GstClockTime pts;
     GstClockTime duration;
+    const std::optional<MasReport> &mas;  // what the gate found in it
   };
   // Each false when downstream takes nothing. The question goes out before there is a draft: `answer` has its
   // id, its question and its time, and no text. With `draft_follows` the cloud answers when draft() has told

@@ -17,32 +17,6 @@ using faults::Behaviour;
 using faults::completion;
 using faults::FaultServer;
 
-// The pictures in a request's body, decoded from their data URIs.
-std::vector<std::vector<std::uint8_t>> pictures_in(const std::string &body) {
-  std::vector<std::vector<std::uint8_t>> pictures;
-  const std::string prefix = "data:image/jpeg;base64,";
-  for (auto at = body.find(prefix); at != std::string::npos; at = body.find(prefix, at + 1)) {
-    const auto start = at + prefix.size();
-    gsize size = 0;
-    guchar *bytes = g_base64_decode(body.substr(start, body.find('"', start) - start).c_str(), &size);
-    pictures.emplace_back(bytes, bytes + size);
-    g_free(bytes);
-  }
-  return pictures;
-}
-
-// "16x8" from a baseline JPEG's frame header.
-std::string size_of(const std::vector<std::uint8_t> &jpeg) {
-  for (std::size_t at = 2; at + 9 < jpeg.size() && jpeg[at] == 0xFF;) {
-    if (jpeg[at + 1] == 0xC0) {
-      return std::to_string(jpeg[at + 7] * 256 + jpeg[at + 8]) + "x" +
-             std::to_string(jpeg[at + 5] * 256 + jpeg[at + 6]);
-    }
-    at += 2U + static_cast<std::size_t>(jpeg[at + 2]) * 256U + jpeg[at + 3];
-  }
-  return "no JPEG";
-}
-
 // Breaks when a segment does not become exactly one request, or its answer does not come back every way it
 // should.
 TEST(CloudOffloadSink, ASegmentIsOneRequestAndItsAnswerComesBack) {
@@ -106,6 +80,19 @@ TEST(CloudOffloadSink, PicturesAreScaledToMaxSizeInTheirShape) {
     ASSERT_EQ(pictures.size(), 1U) << caps;
     EXPECT_EQ(size_of(pictures[0]), expected) << caps;
   }
+}
+
+// Breaks when a stream whose size changes gets no more answers.
+TEST(CloudOffloadSink, TheSizeMayChange) {
+  const FaultServer server({Behaviour::reply(200, completion("x"))});
+  Sink sink(endpoint(server));
+  gst_harness_push(sink.harness(), gst_buffer_new_allocate(nullptr, 16 * 8 * 3, nullptr));
+  EXPECT_TRUE(sink.next_answer().ok);
+  gst_harness_set_src_caps_str(sink.harness(), "video/x-raw,format=RGB,width=8,height=8,framerate=10/1");
+  gst_harness_push(sink.harness(), gst_buffer_new_allocate(nullptr, 8 * 8 * 3, nullptr));
+  const auto answer = sink.next_answer();
+  EXPECT_TRUE(answer.ok) << answer.reason;
+  EXPECT_EQ(size_of(pictures_in(server.requests().at(1).body).at(0)), "8x8");
 }
 
 // Breaks when a camera's JPEG takes the place where it was made along to the cloud.

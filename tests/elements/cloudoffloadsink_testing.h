@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "common/events.h"
 #include "common/metas.h"
@@ -78,5 +79,31 @@ class Sink {
 };
 
 inline std::string endpoint(const faults::FaultServer &server) { return "endpoint=" + server.url() + " "; }
+
+// The pictures in a request's body, decoded from their data URIs.
+inline std::vector<std::vector<std::uint8_t>> pictures_in(const std::string &body) {
+  std::vector<std::vector<std::uint8_t>> pictures;
+  const std::string prefix = "data:image/jpeg;base64,";
+  for (auto at = body.find(prefix); at != std::string::npos; at = body.find(prefix, at + 1)) {
+    const auto start = at + prefix.size();
+    gsize size = 0;
+    guchar *bytes = g_base64_decode(body.substr(start, body.find('"', start) - start).c_str(), &size);
+    pictures.emplace_back(bytes, bytes + size);
+    g_free(bytes);
+  }
+  return pictures;
+}
+
+// "16x8" from a baseline JPEG's frame header.
+inline std::string size_of(const std::vector<std::uint8_t> &jpeg) {
+  for (std::size_t at = 2; at + 9 < jpeg.size() && jpeg[at] == 0xFF;) {
+    if (jpeg[at + 1] == 0xC0) {
+      return std::to_string(jpeg[at + 7] * 256 + jpeg[at + 8]) + "x" +
+             std::to_string(jpeg[at + 5] * 256 + jpeg[at + 6]);
+    }
+    at += 2U + static_cast<std::size_t>(jpeg[at + 2]) * 256U + jpeg[at + 3];
+  }
+  return "no JPEG";
+}
 
 }  // namespace saccade::gst
