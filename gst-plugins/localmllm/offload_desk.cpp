@@ -2,8 +2,11 @@
 
 #include <utility>
 
-GST_DEBUG_CATEGORY_EXTERN(gst_local_mllm_debug);
-#define GST_CAT_DEFAULT gst_local_mllm_debug
+#include "offload/routing/decision_log.h"
+
+// One line of JSON per decision, which decides the same again: see decision_log.h.
+GST_DEBUG_CATEGORY_STATIC(saccade_routing_debug);
+#define GST_CAT_DEFAULT saccade_routing_debug
 
 namespace saccade::gst {
 namespace {
@@ -24,6 +27,12 @@ LinkSnapshot snapshot_of(const LinkState &state) {
 }
 
 }  // namespace
+
+OffloadDesk::OffloadDesk(GstElement *element, const RouterSettings &settings)
+    : element_(element), router_(settings) {
+  GST_DEBUG_CATEGORY_INIT(saccade_routing_debug, "saccade-routing", 0,
+                          "Where segments are answered, and why");
+}
 
 bool OffloadDesk::may_send(const OffloadLink *link, const Picture &picture) const {
   return link && link->linked() && !picture.offload_picture.rgb.empty() &&
@@ -127,6 +136,8 @@ void OffloadDesk::say(const Segment &segment, const RouteDecision &decision) con
                    static_cast<guint64>(segment.answer.id),
                    decision.stage == RouteStage::plan ? "before its draft" : "with its draft",
                    to_string(decision.action), decision.reason.c_str());
+  if (gst_debug_category_get_threshold(GST_CAT_DEFAULT) >= GST_LEVEL_LOG)
+    GST_LOG_OBJECT(element_, "%s", to_json_line({router_.settings(), decision}).c_str());
 }
 
 }  // namespace saccade::gst

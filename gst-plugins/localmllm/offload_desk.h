@@ -15,7 +15,7 @@ namespace saccade::gst {
 // Belongs to the worker.
 class OffloadDesk {
  public:
-  OffloadDesk(GstElement *element, const RouterSettings &settings) : element_(element), router_(settings) {}
+  OffloadDesk(GstElement *element, const RouterSettings &settings);
 
   // What is to be answered.
   struct Segment {
