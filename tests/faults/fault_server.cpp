@@ -150,6 +150,16 @@ void flood(const std::stop_token &stop, int fd, const Behaviour &behaviour) {
   }
 }
 
+// Ten bytes a second, until all is sent or the client leaves.
+void drip(const std::stop_token &stop, int fd, const std::string &response) {
+  std::string ignored;
+  for (const char byte : response) {
+    for (int i = 0; i < 100 / kPollMilliseconds; ++i)
+      if (stop.stop_requested() || (readable(fd) && !receive_some(fd, &ignored))) return;
+    if (!send_all(stop, fd, std::string(1, byte))) return;
+  }
+}
+
 void behave(const std::stop_token &stop, int fd, const Behaviour &behaviour) {
   switch (behaviour.kind) {
     case Behaviour::Kind::reply:
@@ -160,6 +170,12 @@ void behave(const std::stop_token &stop, int fd, const Behaviour &behaviour) {
     case Behaviour::Kind::hang_mid_body:
       send_all(stop, fd, head(behaviour, length_of(2 * behaviour.body.size())) + behaviour.body);
       return wait_until_client_leaves(stop, fd);
+    case Behaviour::Kind::cut:
+      send_all(stop, fd, head(behaviour, length_of(2 * behaviour.body.size())) + behaviour.body);
+      ::shutdown(fd, SHUT_WR);
+      return wait_until_client_leaves(stop, fd);
+    case Behaviour::Kind::drip:
+      return drip(stop, fd, head(behaviour, length_of(behaviour.body.size())) + behaviour.body);
     case Behaviour::Kind::reset: {
       const linger at_once{1, 0};
       ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

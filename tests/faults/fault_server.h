@@ -25,6 +25,8 @@ struct Behaviour {
     reply,          // status, headers, body
     hang,           // reads the request and says nothing
     hang_mid_body,  // announces twice the body and stops after it
+    cut,            // announces twice the body and leaves after it
+    drip,           // sends the reply a byte at a time, ten a second
     reset,          // closes with a TCP reset
     flood,  // announces `announced` bytes (0 = nothing, then chunked) and sends until the client leaves
   };
@@ -41,6 +43,10 @@ struct Behaviour {
   static Behaviour events(const std::vector<std::string> &data);
   static Behaviour hang() { return {Kind::hang}; }
   static Behaviour hang_mid_body(std::string body) { return {Kind::hang_mid_body, 200, {}, std::move(body)}; }
+  static Behaviour cut(std::string body, std::string headers = {}) {
+    return {Kind::cut, 200, std::move(headers), std::move(body)};
+  }
+  static Behaviour drip(std::string body) { return {Kind::drip, 200, {}, std::move(body)}; }
   static Behaviour reset() { return {Kind::reset}; }
   static Behaviour flood(std::size_t announced) { return {Kind::flood, 200, {}, {}, announced}; }
 };
@@ -61,6 +67,7 @@ class FaultServer {
   FaultServer(const FaultServer &) = delete;
   FaultServer &operator=(const FaultServer &) = delete;
 
+  int port() const { return port_; }
   std::string url() const;  // of the server's root, without a slash at the end
   std::vector<Request> requests() const;
   std::size_t request_count() const;

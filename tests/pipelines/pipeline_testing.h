@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -62,11 +63,20 @@ class Pipeline {
 
   // Whether EOS came; answers and warnings are collected meanwhile.
   testing::AssertionResult end() {
-    while (true) {
-      const MessagePtr message(gst_bus_timed_pop(bus_.get(), kForEver));
-      if (!message) return testing::AssertionFailure() << "neither EOS nor an error came";
+    const auto came = wait_until([this] { return ended_; });
+    ended_ = false;
+    return came;
+  }
+
+  // Likewise, whether `true_now` became true by what was collected.
+  testing::AssertionResult wait_until(const std::function<bool()> &true_now) {
+    const auto deadline = gst_util_get_timestamp() + kForEver;
+    while (!true_now()) {
+      const auto now = gst_util_get_timestamp();
+      const MessagePtr message(gst_bus_timed_pop(bus_.get(), now < deadline ? deadline - now : 0));
+      if (!message) return testing::AssertionFailure() << "it never came";
       switch (GST_MESSAGE_TYPE(message.get())) {
-        case GST_MESSAGE_EOS: return testing::AssertionSuccess();
+        case GST_MESSAGE_EOS: ended_ = true; break;
         case GST_MESSAGE_ERROR: return testing::AssertionFailure() << text_of(message.get());
         case GST_MESSAGE_WARNING: warnings.push_back(text_of(message.get())); break;
         case GST_MESSAGE_LATENCY: gst_bin_recalculate_latency(GST_BIN(pipeline_.get())); break;
@@ -74,6 +84,7 @@ class Pipeline {
         default: break;
       }
     }
+    return testing::AssertionSuccess();
   }
 
   testing::AssertionResult run() {
@@ -85,9 +96,12 @@ class Pipeline {
     std::string text;
     std::string source;
     guint64 start = 0;
+    guint64 id = 0;
+    guint64 supersedes = 0;  // 0: none
   };
   std::vector<Said> answers;  // by localmllm's messages
   std::vector<std::string> warnings;
+  std::vector<bool> link_ups;  // whether the link was up, each time that cloudoffloadsink says that it changed
 
   std::vector<std::string> texts_from(const std::string &source) const {
     std::vector<std::string> texts;
@@ -98,11 +112,17 @@ class Pipeline {
 
  private:
   void collect(const GstStructure *structure) {
+    gboolean up = FALSE;
+    if (structure && gst_structure_has_name(structure, "link-state") &&
+        gst_structure_get_boolean(structure, "up", &up))
+      link_ups.push_back(up);
     if (!structure || !gst_structure_has_name(structure, "saccade-answer")) return;
     Said said;
     said.text = gst_structure_get_string(structure, "text");
     said.source = gst_structure_get_string(structure, "source");
     gst_structure_get_uint64(structure, "start", &said.start);
+    gst_structure_get_uint64(structure, "id", &said.id);
+    gst_structure_get_uint64(structure, "supersedes", &said.supersedes);
     answers.push_back(std::move(said));
   }
 
@@ -113,6 +133,7 @@ class Pipeline {
 
   ElementPtr pipeline_;
   BusPtr bus_;
+  bool ended_ = false;
 };
 
 // Counts the buffers that come to an element's sink pad.
