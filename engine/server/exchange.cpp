@@ -60,7 +60,7 @@ void Exchange::on_finished(SoupServerMessage *, gpointer self) { static_cast<Exc
 void Exchange::end() {
   if (over_) return;
   over_ = true;
-  client_left_ |= !complete_;
+  if (!complete_) status_ = kClientLeft;
   hung_up_.reset();
   cancel();
   const auto self = shared_from_this();  // its owner lets go
@@ -98,25 +98,38 @@ void Exchange::grew(std::string_view bytes) {
 void Exchange::done(const Result<Answer> &made) {
   if (over_) return;
   complete_ = true;
-  if (!made.ok()) return failed(made.status());
-  const auto &answer = made.value();
-  account_ = std::to_string(answer.prompt_tokens) + " + " +
-             std::to_string(answer.beginning.size() + answer.token_log_probabilities.size()) + " tokens";
-  if (request_.stream) return done_streaming(answer);
-  auto text = pieces_.add(answer.text);
-  text += pieces_.finish();
-  reply_json(message_.get(), SOUP_STATUS_OK, completion_json(head_, request_, answer, text));
+  hung_up_.reset();  // who has the whole answer may leave
+  if (!made.ok()) {
+    failed(made.status());
+  } else if (request_.stream) {
+    done_streaming(made.value());
+  } else {
+    done_at_once(made.value());
+  }
+  status_ = client_left_ ? kClientLeft : soup_server_message_get_status(message_.get());
   soup_server_message_unpause(message_.get());
 }
 
+void Exchange::done_at_once(const Answer &answer) {
+  note_tokens(answer);
+  auto text = pieces_.add(answer.text);
+  text += pieces_.finish();
+  reply_json(message_.get(), SOUP_STATUS_OK, completion_json(head_, request_, answer, text));
+}
+
 void Exchange::done_streaming(const Answer &answer) {
+  note_tokens(answer);
   if (!streaming_) start_stream();
   if (const auto rest = pieces_.finish(); !rest.empty()) send(chunk_of_text(head_, rest));
   send(chunk_of_end(head_, request_, answer));
   if (request_.include_usage) send(chunk_of_usage(head_, request_, answer));
   send("[DONE]");
   soup_message_body_complete(soup_server_message_get_response_body(message_.get()));
-  soup_server_message_unpause(message_.get());
+}
+
+void Exchange::note_tokens(const Answer &answer) {
+  account_ = std::to_string(answer.prompt_tokens) + " + " +
+             std::to_string(answer.beginning.size() + answer.token_log_probabilities.size()) + " tokens";
 }
 
 void Exchange::failed(const Status &status) {
@@ -130,7 +143,6 @@ void Exchange::failed(const Status &status) {
   } else {
     reply_error(message_.get(), code, sentence);
   }
-  soup_server_message_unpause(message_.get());
 }
 
 }  // namespace saccade

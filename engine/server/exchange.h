@@ -41,8 +41,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void cancel() { stop_.request_stop(); }
 
   SoupServerMessage *message() const { return message_.get(); }
-  // Whether the client went before the whole answer was there.
-  bool client_left() const { return client_left_; }
+  // How it was answered, once it has ended; kClientLeft where the client went before the whole answer was
+  // there. Who goes with the last byte has it, whatever libsoup makes of that.
+  unsigned status() const { return status_; }
   // Tokens of prompt and answer, once there is one.
   const std::string &account() const { return account_; }
 
@@ -51,7 +52,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void watch_client();
   void grew(std::string_view bytes);
   void done(const Result<Answer> &made);
+  void done_at_once(const Answer &answer);
   void done_streaming(const Answer &answer);
+  void note_tokens(const Answer &answer);
   void failed(const Status &status);
   void start_stream();
   void send(std::string_view event);
@@ -67,6 +70,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   SourcePointer hung_up_;  // watches the client's end of the connection
   gulong finished_ = 0;
   bool client_left_ = false;
+  unsigned status_ = 0;
   bool complete_ = false;   // libsoup has all there is to send
   bool streaming_ = false;  // the head of the stream was sent
   bool over_ = false;       // the message is libsoup's alone

@@ -1,6 +1,7 @@
 // A request's life: its head, its body, its answer, its end.
 #include <cmath>
 #include <ctime>
+#include <optional>
 #include <utility>
 
 #include "server/http_server_impl.h"
@@ -25,7 +26,7 @@ struct Visit {
   SourcePointer too_slow;    // until all of it is there
   std::size_t received = 0;  // bytes of the body
   std::string account;
-  bool client_left = false;
+  std::optional<unsigned> status;  // of a chat completion that has ended
 };
 constexpr const char *kVisit = "saccade-visit";
 
@@ -201,7 +202,7 @@ void HttpServer::Impl::chat(SoupServerMessage *message) {
 void HttpServer::Impl::ended(Exchange &exchange) {
   auto &visit = visit_of(exchange.message());
   visit.account = exchange.account();
-  visit.client_left = exchange.client_left();
+  visit.status = exchange.status();
   figures.seconds.add(Clock::now() - visit.since);
   exchanges.erase(exchange.shared_from_this());
   count_unanswered(-1);
@@ -212,7 +213,7 @@ void HttpServer::Impl::finished(SoupServerMessage *message) {
   const std::string_view path = uri ? g_uri_get_path(uri) : "";
   const auto &visit = visit_of(message);
   // Where a client has left, libsoup speaks of a failure of the server.
-  const auto status = visit.client_left ? kClientLeft : soup_server_message_get_status(message);
+  const auto status = visit.status.value_or(soup_server_message_get_status(message));
   if (path != kHealth && path != kMetrics) ++figures.requests[status];
   if (!options.log) return;
   // What stands in an unknown path, or behind one, is the client's, and may be anything.

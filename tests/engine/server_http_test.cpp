@@ -225,6 +225,27 @@ TEST_F(ServerHttpTest, WhoeverLeavesFreesTheirSession) {
   EXPECT_EQ(answer(about(true, kQuestion)).content(), "day");
 }
 
+// If this fails, clients that close their connection as soon as they have all of their answer, as proxies do,
+// are counted among those who left without it.
+TEST_F(ServerHttpTest, WhoeverHasTheAnswerMayLeave) {
+  constexpr int kTimes = 60;
+  start(options());
+  for (int i = 0; i < kTimes; ++i) {
+    const auto body = about(true, kQuestion, R"("stream":true)");
+    Connection client(server_->port());
+    ASSERT_TRUE(client.send(post_head(kChat, body.size()) + body));
+    std::string received;
+    while (received.find("[DONE]") == std::string::npos) {
+      const auto more = client.receive();
+      ASSERT_FALSE(more.empty()) << received;
+      received += more;
+    }
+    client.close();
+  }
+  EXPECT_TRUE(eventually([&] { return metric("saccade_server_in_flight") == 0; }));
+  EXPECT_EQ(metric("saccade_server_requests_total", "status=\"200\""), kTimes) << log();
+}
+
 // If this fails, a burst of questions is taken until the memory is full, or a full server turns nobody away.
 TEST_F(ServerHttpTest, AFullQueueTurnsAwayWithAHint) {
   auto narrow = options();

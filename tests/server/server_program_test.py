@@ -6,11 +6,9 @@ If it fails, a box that somebody set up by docs/saccade-server.md does not answe
 """
 
 import base64
-import contextlib
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,7 +18,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from saccade_server import PAIR, PATIENCE, PROJECT, certificate, server, stop
+
 sys.path.insert(0, str(PROJECT / "samples/scenes"))
 
 import cv2  # noqa: E402  (from the distribution, as the renderer's other needs)
@@ -28,39 +27,8 @@ from draw import draw_scene  # noqa: E402
 from questions import answer, canonical  # noqa: E402
 from scene import SPLITS, random_scene  # noqa: E402
 
-MODELS = Path(os.environ.get("SACCADE_MODELS", PROJECT / "samples/models"))
-PAIR = ["--model", str(MODELS / "saccade-cloud-text.gguf"), "--mmproj", str(MODELS / "saccade-cloud-mmproj.gguf")]
 KINDS = ("light", "day", "safe", "path")  # of which the model card says that it knows all
-PATIENCE = 60  # seconds; generous, nothing is judged by it
 SERVER = None
-
-
-@contextlib.contextmanager
-def server(*options):
-    """A running server and its URL; stopped at the end, if it still runs."""
-    process = subprocess.Popen([SERVER, *PAIR, "--port", "0", *options], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
-    overdue = threading.Timer(PATIENCE, process.kill)
-    overdue.start()
-    try:
-        line = process.stdout.readline()
-        url = re.fullmatch(r"listening on (https?://127\.0\.0\.1:\d+)\n", line)
-        if not url:
-            process.kill()
-            raise AssertionError(f"it does not listen: {line!r}\n{process.stderr.read()}")
-        yield process, url.group(1)
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate()
-        overdue.cancel()
-
-
-def stop(process):
-    """(exit status, what it said) after a SIGTERM"""
-    process.send_signal(signal.SIGTERM)
-    said = process.stderr.read()
-    return process.wait(PATIENCE), said
 
 
 def question(picture, text, **more):
@@ -94,7 +62,7 @@ def scene(seed=0):
 
 class Program(unittest.TestCase):
     def test_answers_are_right(self):
-        with server() as (process, url):
+        with server(SERVER) as (process, url):
             for seed in range(3):
                 street = scene(seed)
                 picture = draw_scene(street, 640, 360)
@@ -106,7 +74,7 @@ class Program(unittest.TestCase):
         self.assertIn("/v1/chat/completions 200", said)
 
     def test_a_draft_is_checked_and_continued(self):
-        with server() as (_, url):
+        with server(SERVER) as (_, url):
             picture = draw_scene(scene(), 640, 360)
             whole = text_of(ask(url, question(picture, "describe the scene.")))
             begun = whole[:whole.index(" ", len(whole) // 2)]
@@ -119,7 +87,7 @@ class Program(unittest.TestCase):
             self.assertEqual(begun + text_of(ask(url, body)), whole)
 
     def test_curl_streams(self):
-        with server() as (_, url):
+        with server(SERVER) as (_, url):
             body = question(draw_scene(scene(), 640, 360), "describe the scene.", stream=True)
             status, out, _ = curl("--no-buffer", "--data", "@-", url + "/v1/chat/completions", body=body)
             events = [line[6:] for line in out.splitlines() if line.startswith("data: ")]
@@ -128,7 +96,7 @@ class Program(unittest.TestCase):
             self.assertEqual(said, text_of(ask(url, {**body, "stream": False})))
 
     def test_a_stop_finishes_what_was_taken(self):
-        with server("--parallel", "1") as (process, url):
+        with server(SERVER, "--parallel", "1") as (process, url):
             schema = {"type": "array", "minItems": 40, "maxItems": 40,
                       "items": {"type": "string", "minLength": 60, "maxLength": 60}}
             body = question(draw_scene(scene(), 640, 360), "what is it?", max_tokens=400, response_format={
@@ -146,7 +114,7 @@ class Program(unittest.TestCase):
         self.assertEqual(answers[0]["usage"]["completion_tokens"], 400)
 
     def test_a_stop_that_does_not_wait_says_so(self):
-        with server("--parallel", "1", "--drain-timeout", "0", "--max-tokens", "100000") as (process, url):
+        with server(SERVER, "--parallel", "1", "--drain-timeout", "0", "--max-tokens", "100000") as (process, url):
             schema = {"type": "array", "minItems": 1000, "maxItems": 1000,
                       "items": {"type": "string", "minLength": 200, "maxLength": 200}}
             body = question(draw_scene(scene(), 640, 360), "what is it?", max_tokens=100000, response_format={
@@ -166,15 +134,13 @@ class Program(unittest.TestCase):
 
     def test_https_with_a_key(self):
         with tempfile.TemporaryDirectory() as folder:
-            key, certificate, keys = (os.path.join(folder, name) for name in ("key.pem", "cert.pem", "keys"))
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test",
-                            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-                           check=True, capture_output=True)
+            made, key = certificate(folder)
+            keys = os.path.join(folder, "keys")
             Path(keys).write_text("a-key-of-the-test\n", encoding="utf-8")
-            with server("--tls-cert", certificate, "--tls-key", key, "--api-key-file", keys) as (process, url):
+            with server(SERVER, "--tls-cert", made, "--tls-key", key, "--api-key-file", keys) as (process, url):
                 self.assertTrue(url.startswith("https://"))
                 body = question(draw_scene(scene(), 640, 360), canonical("day"))
-                asking = ["--cacert", certificate, "--data", "@-", url + "/v1/chat/completions"]
+                asking = ["--cacert", made, "--data", "@-", url + "/v1/chat/completions"]
                 self.assertEqual(json.loads(curl(*asking, body=body)[1])["error"]["code"], 401)
                 answered = curl("--header", "Authorization: Bearer a-key-of-the-test", *asking, body=body)[1]
                 self.assertEqual(text_of(json.loads(answered)), answer("day", scene()))
@@ -184,7 +150,7 @@ class Program(unittest.TestCase):
 
     @unittest.skipUnless(os.environ.get("GST_PLUGIN_PATH"), "GST_PLUGIN_PATH names no folder with libgstsaccade.so")
     def test_an_edge_asks_it(self):
-        with server() as (_, url):
+        with server(SERVER) as (_, url):
             line = ["gst-launch-1.0", "-m", "videotestsrc", "num-buffers=2", "!", "cloudoffloadsink", f"endpoint={url}/v1",
                     "prompt=is it day or night?"]
             done = subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)

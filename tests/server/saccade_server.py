@@ -1,0 +1,54 @@
+"""saccade-server as a child process of a test, with the shipped cloud pair; never left behind.
+
+    with server(PROGRAM, "--parallel", "1") as (process, url):
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+MODELS = Path(os.environ.get("SACCADE_MODELS", PROJECT / "samples/models"))
+PAIR = ["--model", str(MODELS / "saccade-cloud-text.gguf"), "--mmproj", str(MODELS / "saccade-cloud-mmproj.gguf")]
+PATIENCE = 60  # seconds; generous, nothing is judged by it
+
+
+@contextlib.contextmanager
+def server(program, *options):
+    """A running server and its URL; stopped at the end, if it still runs."""
+    process = subprocess.Popen([program, *PAIR, "--port", "0", *options], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    overdue = threading.Timer(PATIENCE, process.kill)
+    overdue.start()
+    try:
+        line = process.stdout.readline()
+        url = re.fullmatch(r"listening on (https?://127\.0\.0\.1:\d+)\n", line)
+        if not url:
+            process.kill()
+            raise AssertionError(f"it does not listen: {line!r}\n{process.stderr.read()}")
+        yield process, url.group(1)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate()
+        overdue.cancel()
+
+
+def stop(process):
+    """(exit status, what it said) after a SIGTERM"""
+    process.send_signal(signal.SIGTERM)
+    said = process.stderr.read()
+    return process.wait(PATIENCE), said
+
+
+def certificate(folder, name="test", address="127.0.0.1"):
+    """(certificate, its key): paths of PEM files, signed by nobody but themselves."""
+    made, key = (os.path.join(folder, f"{name}.{ending}") for ending in ("cert.pem", "key.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                    "-addext", f"subjectAltName=IP:{address}", "-keyout", key, "-out", made],
+                   check=True, capture_output=True)
+    return made, key
