@@ -16,7 +16,7 @@ readonly -A packages=(
     libpango1.0-dev fonts-dejavu-core opencv-data"
   [run]="gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-x gstreamer1.0-libav"
   [render]="python3 python3-numpy python3-opencv"
-  [test]="libgtest-dev libbenchmark-dev clang-format clang-tidy curl openssl"
+  [test]="libgtest-dev libbenchmark-dev clang-format clang-tidy curl openssl haproxy"
   [evaluate]="python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0 python3-matplotlib"
   [fetch]="npm"
 )

@@ -198,45 +198,50 @@ def answered_by(url):
 class SeveralServers(unittest.TestCase):
     FRAMES = 16
 
+    def in_front_of(self, stack, urls):
+        """(URL of a HAProxy in front of two servers, the certificate that vouches for it)"""
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        made, key = certificate(folder)
+        both = Path(folder, "both.pem")
+        both.write_text(Path(made).read_text(encoding="utf-8") + Path(key).read_text(encoding="utf-8"), encoding="utf-8")
+        return stack.enter_context(proxy(folder, urls, str(both))), made
+
+    def edge(self, stack, url, made):
+        """A gst-launch-1.0 that asks about FRAMES frames, one after the other."""
+        running = stack.enter_context(subprocess.Popen(
+            ["gst-launch-1.0", "-m", "videotestsrc", f"num-buffers={self.FRAMES}", "pattern=ball", "!", "cloudoffloadsink",
+             f"endpoint={url}/v1", f"tls-database={made}", "retries=8", f"drain-timeout={PATIENCE}", "max-in-flight=1"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        overdue = threading.Timer(2 * PATIENCE, running.kill)
+        overdue.start()
+        stack.callback(overdue.cancel)
+        stack.callback(running.kill)
+        return running
+
     def test_one_may_die_in_the_middle(self):
         with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            made, key = certificate(folder)
-            both = os.path.join(folder, "both.pem")
-            Path(both).write_text(Path(made).read_text() + Path(key).read_text(), encoding="utf-8")
             servers = [stack.enter_context(server(SERVER)) for _ in range(2)]
-            url = stack.enter_context(proxy(folder, [url for _, url in servers], both))
-            edge = subprocess.Popen(
-                ["gst-launch-1.0", "-m", "videotestsrc", f"num-buffers={self.FRAMES}", "pattern=ball", "!", "cloudoffloadsink",
-                 f"endpoint={url}/v1", f"tls-database={made}", "retries=8", f"drain-timeout={PATIENCE}", "max-in-flight=1"],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            overdue = threading.Timer(2 * PATIENCE, edge.kill)
-            overdue.start()
-            stack.callback(overdue.cancel)
-            said, killed = "", None
+            edge = self.edge(stack, *self.in_front_of(stack, [url for _, url in servers]))
+            said, killed, before = "", None, 0
             for line in edge.stdout:
                 said += line
                 if killed is None and len(cloud_answers(said)) >= 4:
-                    killed = max(servers, key=lambda one: answered_by(one[1]))
-                    before = answered_by(killed[1])
-                    killed[0].kill()
-                    killed[0].wait(PATIENCE)
+                    killed, url = max(servers, key=lambda one: answered_by(one[1]))
+                    before = answered_by(url)
+                    killed.kill()
+                    killed.wait(PATIENCE)
             self.assertEqual(edge.wait(PATIENCE), 0, said)
             self.assertGreaterEqual(before, 4, "one edge's questions are spread over the servers")
-            answers = cloud_answers(said)
-            self.assertEqual(sorted(int(number) for number, _ in answers), list(range(1, self.FRAMES + 1)), said)
+            answered = sorted(int(number) for number, _ in cloud_answers(said))
+            self.assertEqual(answered, list(range(1, self.FRAMES + 1)), said)
             self.assertNotIn("WARNING", said)
-            survivor = next(one for one in servers if one is not killed)
-            self.assertGreaterEqual(answered_by(survivor[1]), self.FRAMES - before - 1)
+            survivor = next(url for process, url in servers if process is not killed)
+            self.assertGreaterEqual(answered_by(survivor), self.FRAMES - before - 1)
 
     def test_figures_stay_inside(self):
         with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            made, key = certificate(folder)
-            both = os.path.join(folder, "both.pem")
-            Path(both).write_text(Path(made).read_text() + Path(key).read_text(), encoding="utf-8")
             _, url = stack.enter_context(server(SERVER))
-            front = stack.enter_context(proxy(folder, [url, url], both))
+            front, made = self.in_front_of(stack, [url, url])
             codes = [subprocess.run(["curl", "--silent", "--max-time", str(PATIENCE), "--cacert", made, "--output", "/dev/null",
                                      "--write-out", "%{http_code}", front + path], capture_output=True, text=True,
                                     check=False).stdout for path in ("/metrics", "/health")]
