@@ -56,8 +56,7 @@ TEST(LocalMllmUpload, IsCancelledWhenTheDraftIsGood) {
 // Breaks when the cloud waits for a draft that never comes, or gets the picture twice.
 TEST(LocalMllmUpload, IsFollowedByAPoorDraft) {
   Mind mind(kDraftsArePoor, false, nullptr);
-  Cloud cloud(mind,
-              {.draft = [](Cloud &self, std::uint64_t id) {
+  Cloud cloud(mind, {.draft = [](Cloud &self, std::uint64_t id) {
                 EXPECT_EQ(self.seen().pictures, 1U);
                 self.say(id, saying("dusk"));
               }});
@@ -164,7 +163,8 @@ TEST(LocalMllmOffloadPad, MayGoBetweenTheQuestionAndTheDraft) {
   EXPECT_EQ(mind.statistic("offloaded"), 0U);
 }
 
-// Breaks when a cloud that never answers makes localmllm grow, or who was forgotten is corrected all the same.
+// Breaks when a cloud that never answers makes localmllm grow, or who was forgotten is corrected all the
+// same.
 TEST(LocalMllmOffload, OfManyUnansweredTheOldestAreForgotten) {
   constexpr int kMany = 300;
   Mind mind("route-policy=cloud,max-tokens=1,drain-timeout=1000000", false, nullptr);

@@ -42,14 +42,18 @@ class Texts {
   gulong handler_ = 0;
 };
 
-std::string line(const std::string &url, const std::string &policy = "route-policy=cloud") {
+// A good server has as long as it takes.
+constexpr const char *kPatience = "60";
+
+std::string line(const std::string &url, const std::string &policy = "route-policy=cloud",
+                 const std::string &timeout = kPatience) {
   return "videotestsrc num-buffers=" + std::to_string(kPictures) +
          " pattern=ball ! video/x-raw,width=160,height=120,framerate=1/1 "
          "! localmllm name=model prompt=\"How many people are there?\"" +
          model_files() + policy +
          " ! text/x-raw ! fakesink name=text  model.offload ! cloudoffloadsink name=cloud retries=0 "
-         "timeout=0.5 endpoint=" +
-         url;
+         "timeout=" +
+         timeout + " endpoint=" + url;
 }
 
 std::size_t times(const std::vector<std::string> &texts, const std::string &text) {
@@ -104,7 +108,7 @@ class Fault : public testing::TestWithParam<FaultCase> {};
 TEST_P(Fault, OfTheCloudLeavesTheLocalAnswerAndAWarning) {
   std::unique_ptr<FaultServer> server;
   if (!GetParam().script.empty()) server = std::make_unique<FaultServer>(GetParam().script);
-  Pipeline p(line(server ? server->url() : faults::refused_url()));
+  Pipeline p(line(server ? server->url() : faults::refused_url(), "route-policy=cloud", "0.5"));
   const Texts out(p);
   EXPECT_TRUE(p.run());
   EXPECT_EQ(out.texts.size(), static_cast<std::size_t>(kPictures));

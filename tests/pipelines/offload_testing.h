@@ -26,13 +26,15 @@ inline std::string key_file() {
   return path;
 }
 
-// Every picture is asked about here and there.
+// Every picture is asked about here and there. The end waits for who is slow; nothing is judged by it.
 inline std::string edge_and_cloud(const std::string &source, const std::string &url,
                                   const std::string &cloud = "") {
-  return source + " ! localmllm name=model prompt=\"How many people are there?\" route-policy=cloud" +
+  return source +
+         " ! localmllm name=model prompt=\"How many people are there?\" route-policy=cloud "
+         "drain-timeout=60000000000" +
          model_files() +
          " ! text/x-raw ! fakesink name=text sync=false  model.offload ! cloudoffloadsink name=cloud "
-         "api-key-file=\"" +
+         "drain-timeout=60 api-key-file=\"" +
          key_file() + "\" endpoint=" + url + " " + cloud;
 }
 

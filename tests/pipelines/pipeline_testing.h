@@ -101,7 +101,8 @@ class Pipeline {
   };
   std::vector<Said> answers;  // by localmllm's messages
   std::vector<std::string> warnings;
-  std::vector<bool> link_ups;  // whether the link was up, each time that cloudoffloadsink says that it changed
+  std::vector<bool>
+      link_ups;  // whether the link was up, each time that cloudoffloadsink says that it changed
 
   std::vector<std::string> texts_from(const std::string &source) const {
     std::vector<std::string> texts;
