@@ -27,6 +27,11 @@ struct SampleUnref {
 };
 using SamplePtr = std::unique_ptr<GstSample, SampleUnref>;
 
+struct ObjectUnref {
+  void operator()(gpointer object) const { gst_object_unref(object); }
+};
+using PadPtr = std::unique_ptr<GstPad, ObjectUnref>;
+
 struct GFree {
   void operator()(gchar *text) const { g_free(text); }
 };

@@ -22,7 +22,7 @@ LinkState OffloadLink::state() const {
 
 void OffloadLink::start_stream(GstEvent *upstream_start) {
   const EventPtr start(derived_stream_start(upstream_start, "offload"));
-  gst_pad_push_event(pad_, gst_event_ref(start.get()));
+  gst_pad_push_event(pad(), gst_event_ref(start.get()));
   started_ = true;
   has_segment_ = false;
   width_ = height_ = 0;
@@ -30,16 +30,16 @@ void OffloadLink::start_stream(GstEvent *upstream_start) {
 
 void OffloadLink::set_segment(const GstSegment &segment) {
   if (!width_) return;  // the pad was requested after the caps had passed: send() makes up for both, in order
-  gst_pad_push_event(pad_, gst_event_new_segment(&segment));
-  gst_pad_push_event(pad_, gst_event_new_gap(segment.start, 0));
+  gst_pad_push_event(pad(), gst_event_new_segment(&segment));
+  gst_pad_push_event(pad(), gst_event_new_gap(segment.start, 0));
   has_segment_ = true;
 }
 
 void OffloadLink::pass(GstClockTime pts, GstClockTime duration) {
-  if (has_segment_) gst_pad_push_event(pad_, gst_event_new_gap(pts, duration));
+  if (has_segment_) gst_pad_push_event(pad(), gst_event_new_gap(pts, duration));
 }
 
-void OffloadLink::end() { gst_pad_push_event(pad_, gst_event_new_eos()); }
+void OffloadLink::end() { gst_pad_push_event(pad(), gst_event_new_eos()); }
 
 bool OffloadLink::begin(const Question &question, const Answer &answer, bool draft_follows) {
   await(answer, false);  // before anything is sent: the answer may come on another thread at once
@@ -55,7 +55,7 @@ bool OffloadLink::draft(const Answer &draft, bool verify) {
 
 void OffloadLink::cancel(std::uint64_t id, const char *reason) {
   forget(id);
-  gst_pad_push_event(pad_, new_segment_cancel({owner_, id, reason}));
+  gst_pad_push_event(pad(), new_segment_cancel({owner_, id, reason}));
 }
 
 bool OffloadLink::send(const Question &question, const Answer &draft, bool verify) {
@@ -85,23 +85,24 @@ bool OffloadLink::push_begin(const Question &question, const Answer &answer, boo
   if (!started_) start_stream(nullptr);
   if (!set_caps(question.picture.width, question.picture.height)) return false;
   if (!has_segment_) set_segment(question.segment);
-  gst_pad_push_event(pad_,
+  gst_pad_push_event(pad(),
                      new_segment_begin({owner_, answer.id, answer.question, answer.about, draft_follows}));
   return true;
 }
 
 bool OffloadLink::push_draft(const Answer &draft, bool verify) {
   const auto confidence = static_cast<double>(draft.confidence);
-  return gst_pad_push_event(pad_, new_segment_draft({owner_, draft.id, draft.text, confidence, verify}));
+  return gst_pad_push_event(pad(), new_segment_draft({owner_, draft.id, draft.text, confidence, verify}));
 }
 
 bool OffloadLink::set_caps(int width, int height) {
   if (width == width_ && height == height_) return true;
+  if (!started_) return true;  // the pad was requested in between: begin() and send() make up for it
   GstVideoInfo info;
   gst_video_info_set_format(&info, GST_VIDEO_FORMAT_RGB, static_cast<guint>(width),
                             static_cast<guint>(height));
   GstCaps *caps = gst_video_info_to_caps(&info);
-  const bool accepted = gst_pad_push_event(pad_, gst_event_new_caps(caps));
+  const bool accepted = gst_pad_push_event(pad(), gst_event_new_caps(caps));
   gst_caps_unref(caps);
   if (!accepted) return false;
   width_ = width;
@@ -131,7 +132,7 @@ bool OffloadLink::push_picture(const Question &question, std::uint64_t id) {
   GST_BUFFER_DURATION(buffer) = question.duration;
   saccade::gst::set_segment(buffer, {id, 0, true});
   if (question.mas) set_mas(buffer, *question.mas);
-  return gst_pad_push(pad_, buffer) == GST_FLOW_OK;
+  return gst_pad_push(pad(), buffer) == GST_FLOW_OK;
 }
 
 bool OffloadLink::receive(GstEvent *event) {
@@ -153,13 +154,16 @@ bool OffloadLink::receive(GstEvent *event) {
 
 std::optional<OffloadLink::Arrived> OffloadLink::take() {
   const std::lock_guard lock(mutex_);
-  if (arrived_.empty()) return std::nullopt;
-  auto answer = std::move(arrived_.front());
-  arrived_.pop_front();
-  const auto found = awaited_.find(answer.id);
-  const auto [draft, drafted, asked] = found->second;
-  if (!answer.partial) awaited_.erase(found);
-  return Arrived{std::move(answer), draft, drafted, asked};
+  while (!arrived_.empty()) {
+    auto answer = std::move(arrived_.front());
+    arrived_.pop_front();
+    const auto found = awaited_.find(answer.id);
+    if (found == awaited_.end()) continue;  // forgotten meanwhile, or a second last word
+    const auto [draft, drafted, asked] = found->second;
+    if (!answer.partial) awaited_.erase(found);
+    return Arrived{std::move(answer), draft, drafted, asked};
+  }
+  return std::nullopt;
 }
 
 bool OffloadLink::wait(Clock::time_point until) {

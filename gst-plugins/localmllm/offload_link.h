@@ -14,6 +14,7 @@
 
 #include "base/frame.h"
 #include "common/events.h"
+#include "common/pointers.h"
 #include "mllm/answer.h"
 #include "sparsity/mas_report.h"
 
@@ -22,11 +23,12 @@ namespace saccade::gst {
 // What goes out belongs to the worker; the rest may be called from any thread.
 class OffloadLink {
  public:
-  // `pad` stays the element's; `owner` names the element in events.
-  OffloadLink(GstPad *pad, std::string owner) : pad_(pad), owner_(std::move(owner)) {}
+  // `owner` names the element in events.
+  OffloadLink(GstPad *pad, std::string owner)
+      : pad_(GST_PAD(gst_object_ref(pad))), owner_(std::move(owner)) {}
 
-  GstPad *pad() const { return pad_; }
-  bool linked() const { return gst_pad_is_linked(pad_); }
+  GstPad *pad() const { return pad_.get(); }
+  bool linked() const { return gst_pad_is_linked(pad()); }
   LinkState state() const;  // of the link to the cloud; up until the sink says otherwise
 
   // The pad may be requested while the stream runs; send() makes up for what came before it.
@@ -86,7 +88,7 @@ class OffloadLink {
   bool push_draft(const Answer &draft, bool verify);
   bool push_picture(const Question &question, std::uint64_t id);
 
-  GstPad *pad_;
+  const PadPtr pad_;  // held: the worker may be inside of it when it is released
   const std::string owner_;
   int width_ = 0;  // of the caps that were sent
   int height_ = 0;

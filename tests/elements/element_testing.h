@@ -15,12 +15,8 @@
 
 namespace saccade::gst {
 
-struct ObjectUnref {
-  void operator()(gpointer object) const { gst_object_unref(object); }
-};
 using ElementPtr = std::unique_ptr<GstElement, ObjectUnref>;
 using BusPtr = std::unique_ptr<GstBus, ObjectUnref>;
-using PadPtr = std::unique_ptr<GstPad, ObjectUnref>;
 
 struct HarnessTeardown {
   void operator()(GstHarness *harness) const { gst_harness_teardown(harness); }

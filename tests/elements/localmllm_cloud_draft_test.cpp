@@ -188,5 +188,18 @@ TEST(LocalMllmOffload, OfManyUnansweredTheOldestAreForgotten) {
             std::string::npos);
 }
 
+// Breaks when a sink that says its last word twice has the worker read behind the list's end.
+TEST(LocalMllmUpload, ASecondLastWordIsIgnored) {
+  Mind mind("route-policy=cloud", false, nullptr);
+  Cloud cloud(mind, {.picture = [](Cloud &self, std::uint64_t id) {
+                self.say(id, saying("dusk"));
+                self.say(id, saying("dawn"));
+              }});
+  mind.begin();
+  mind.push(picture(1));
+  EXPECT_EQ(mind.finish().size(), 2U);
+  EXPECT_EQ(mind.statistic("corrected"), 1U);
+}
+
 }  // namespace
 }  // namespace saccade::gst

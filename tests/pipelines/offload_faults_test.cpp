@@ -95,9 +95,9 @@ std::vector<Fault> faults_of_servers() {
       {"EndlessBody", Behaviour::flood(0), "larger than max-response-size"},
       {"GzipBomb", Behaviour::reply(200, packed_answer(std::size_t{64} << 20), packed),
        "is no chat completion"},
-      {"StreamCutInTheMiddle", Behaviour::cut(half_a_stream, event), "broke off before its end"},
-      {"StreamEndsInTheMiddle", Behaviour::reply(200, half_a_stream, event), "broke off before its end"},
-      {"BodyCutInTheMiddle", Behaviour::cut(R"({"choices":[{"message":{"con)"), "is no chat completion"},
+      {"StreamCutInTheMiddle", Behaviour::cut(half_a_stream, event), "broke off in its middle"},
+      {"StreamEndsInTheMiddle", Behaviour::reply(200, half_a_stream, event), "broke off in its middle"},
+      {"BodyCutInTheMiddle", Behaviour::cut(R"({"choices":[{"message":{"con)"), "broke off in its middle"},
       {"SpoiltBytes", Behaviour::reply(200, completion("one\xff\xfe\x80two") + std::string("\0\x01", 2)),
        "is no chat completion"},
   };
@@ -171,7 +171,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, FailsOnce,
                          testing::Values(Fault{"TooBusy", Behaviour::reply(429, "", "Retry-After: 1\r\n")},
                                          Fault{"Error500", Behaviour::reply(500, "")},
                                          Fault{"Error503", Behaviour::reply(503, "", "Retry-After: 1\r\n")},
-                                         Fault{"Reset", Behaviour::reset()}),
+                                         Fault{"Reset", Behaviour::reset()},
+                                         Fault{"StreamCutInTheMiddle",
+                                               Behaviour::cut("data: " + chunk("One") + "\n\n",
+                                                              "Content-Type: text/event-stream\r\n")}),
                          [](const auto &tested) { return std::string(tested.param.name); });
 
 // --- links ------------------------------------------------------------------------------------------------

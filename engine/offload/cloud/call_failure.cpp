@@ -135,6 +135,13 @@ CallFailure http_failure(const CallAttempt &attempt, SoupMessage *message, const
   return failure;
 }
 
+CallFailure broken_off(const CallAttempt &attempt) {
+  auto failure =
+      passing(StatusKind::unavailable, "the response of " + attempt.url + " broke off in its middle");
+  failure.lost = true;
+  return failure;
+}
+
 CallFailure too_large(const CallAttempt &attempt) {
   return lasting(StatusKind::corrupt, "the response of " + attempt.url +
                                           " is larger than max-response-size (" +

@@ -31,6 +31,7 @@ CallFailure transport_failure(const CallAttempt &attempt, const GError &error);
 CallFailure timeout_failure(const CallAttempt &attempt);
 // body: as much as was read of the response.
 CallFailure http_failure(const CallAttempt &attempt, SoupMessage *message, const std::string &body);
+CallFailure broken_off(const CallAttempt &attempt);
 CallFailure too_large(const CallAttempt &attempt);
 // The response came and is no answer.
 CallFailure no_answer(const CallAttempt &attempt, const Status &why);

@@ -174,6 +174,7 @@ void CloudCall::take(std::string_view bytes) {
 
 void CloudCall::on_body_complete() {
   if (!answered()) return fail(http_failure(this_attempt(), message_.get(), received_));
+  if (is_cut_off()) return fail(broken_off(this_attempt()));
   auto reply = chunks_ ? Result<ChatReply>(chunks_->reply()) : parse_chat_completion(received_);
   if (chunks_)
     if (auto status = chunks_->finished(); !status.ok()) reply = status;
@@ -182,6 +183,14 @@ void CloudCall::on_body_complete() {
   end_attempt();
   tools_.endpoints.attempted(report_.endpoint, false, connecting_);
   end(std::move(reply));
+}
+
+// libsoup takes a connection that ends for the end of the body.
+bool CloudCall::is_cut_off() const {
+  const auto announced =
+      soup_message_headers_get_content_length(soup_message_get_response_headers(message_.get()));
+  if (announced > 0 && received_size_ < static_cast<std::size_t>(announced)) return true;
+  return chunks_ && chunks_->finished().kind() == StatusKind::unavailable;
 }
 
 void CloudCall::on_timeout() {

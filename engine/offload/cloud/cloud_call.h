@@ -69,6 +69,7 @@ class CloudCall {
   void on_bytes(GBytes *bytes, GError *error);
   void take(std::string_view bytes);
   void on_body_complete();
+  bool is_cut_off() const;
   void end_attempt();
   void fail(const CallFailure &failure);
   void end(Result<ChatReply> reply);
