@@ -140,6 +140,7 @@ TEST(FaultOfServer, NoSuchName) { expect_unreachable("http://nowhere.invalid:808
 
 // Breaks when pictures and key go where a server sends them.
 TEST(FaultOfServer, ItsRedirectIsNotFollowed) {
+  const LogWatch log;
   const FaultServer other({Behaviour::reply(200, completion("stolen"))});
   const FaultServer server({Behaviour::reply(
       307, "", "Location: http://localhost:" + std::to_string(other.port()) + "/v1/chat/completions\r\n")});
@@ -148,6 +149,7 @@ TEST(FaultOfServer, ItsRedirectIsNotFollowed) {
   EXPECT_EQ(expect_each_settled_once(p), 0U);
   EXPECT_EQ(count_with(p.warnings, "redirects to http://localhost"), 2 * kPictures) << p.warnings.front();
   EXPECT_EQ(other.request_count(), 0U);
+  EXPECT_EQ(log.lines_with_the_key(), 0);
 }
 
 // --- servers that fail once -------------------------------------------------------------------------------
@@ -225,11 +227,13 @@ std::size_t peak_memory_since_last_call() {
 }
 
 std::size_t peak_memory_against(const Behaviour &behaviour) {
+  const LogWatch log;
   const FaultServer server({behaviour});
   peak_memory_since_last_call();
   Pipeline p(three_pictures(server.url(), kOnce));
   EXPECT_TRUE(p.run());
   expect_each_settled_once(p);
+  EXPECT_EQ(log.lines_with_the_key(), 0);
   return peak_memory_since_last_call();
 }
 

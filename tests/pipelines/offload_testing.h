@@ -75,18 +75,20 @@ inline std::size_t expect_each_settled_once(const Pipeline &pipeline) {
   return corrected.size();
 }
 
-// Reads all that GStreamer logs, at the level at which it says everything, and looks for the key.
+// Reads all that GStreamer logs, at the level at which it says everything, and looks for the key. One at a
+// time.
 class LogWatch {
  public:
   LogWatch() : threshold_(gst_debug_get_default_threshold()) {
+    lines_ = keys_ = 0;
     gst_debug_remove_log_function(gst_debug_log_default);
-    gst_debug_add_log_function(&look_at, this, nullptr);
+    gst_debug_add_log_function(&look_at, nullptr, nullptr);
     gst_debug_set_default_threshold(GST_LEVEL_LOG);
     gst_debug_set_active(TRUE);
   }
   ~LogWatch() {
     gst_debug_set_default_threshold(threshold_);
-    gst_debug_remove_log_function_by_data(this);
+    gst_debug_remove_log_function(&look_at);
     gst_debug_add_log_function(gst_debug_log_default, nullptr, nullptr);
   }
   LogWatch(const LogWatch &) = delete;
@@ -97,16 +99,16 @@ class LogWatch {
 
  private:
   static void look_at(GstDebugCategory *, GstDebugLevel, const gchar *, const gchar *, gint, GObject *,
-                      GstDebugMessage *message, gpointer self) {
+                      GstDebugMessage *message, gpointer) {
     const char *text = gst_debug_message_get(message);
-    auto *watch = static_cast<LogWatch *>(self);
-    ++watch->lines_;
-    if (text && std::string_view(text).find(kKey) != std::string_view::npos) ++watch->keys_;
+    ++lines_;
+    if (text && std::string_view(text).find(kKey) != std::string_view::npos) ++keys_;
   }
 
   const GstDebugLevel threshold_;
-  std::atomic<int> lines_ = 0;
-  std::atomic<int> keys_ = 0;
+  // Not of an object's own: GStreamer's threads outlive pipelines, and one may be about to log.
+  static inline std::atomic<int> lines_ = 0;
+  static inline std::atomic<int> keys_ = 0;
 };
 
 }  // namespace saccade::gst
