@@ -140,16 +140,19 @@ TEST(FaultOfServer, NoSuchName) { expect_unreachable("http://nowhere.invalid:808
 
 // Breaks when pictures and key go where a server sends them.
 TEST(FaultOfServer, ItsRedirectIsNotFollowed) {
-  const LogWatch log;
-  const FaultServer other({Behaviour::reply(200, completion("stolen"))});
-  const FaultServer server({Behaviour::reply(
-      307, "", "Location: http://localhost:" + std::to_string(other.port()) + "/v1/chat/completions\r\n")});
-  Pipeline p(three_pictures(server.url(), kOnce));
-  EXPECT_TRUE(p.run());
-  EXPECT_EQ(expect_each_settled_once(p), 0U);
-  EXPECT_EQ(count_with(p.warnings, "redirects to http://localhost"), 2 * kPictures) << p.warnings.front();
-  EXPECT_EQ(other.request_count(), 0U);
-  EXPECT_EQ(log.lines_with_the_key(), 0);
+  for (const int status : {302, 303, 307}) {
+    const LogWatch log;
+    const FaultServer other({Behaviour::reply(200, completion("stolen"))});
+    const FaultServer server({Behaviour::reply(
+        status, "",
+        "Location: http://localhost:" + std::to_string(other.port()) + "/v1/chat/completions\r\n")});
+    Pipeline p(three_pictures(server.url(), kOnce));
+    EXPECT_TRUE(p.run());
+    EXPECT_EQ(expect_each_settled_once(p), 0U);
+    EXPECT_EQ(count_with(p.warnings, "redirects to http://localhost"), 2 * kPictures) << p.warnings.front();
+    EXPECT_EQ(other.request_count(), 0U) << status;
+    EXPECT_EQ(log.lines_with_the_key(), 0);
+  }
 }
 
 // --- servers that fail once -------------------------------------------------------------------------------
