@@ -152,7 +152,8 @@ class Run:
                        "needed": _statistics(gate, "needed") if gate else sampled,
                        "encoded": encoded,
                        "dropped": _statistics(compressor, "dropped") + _statistics(self.model, "dropped")},
-            "bytes_sent": _statistics(cloud, "bytes-sent"), "requests": _statistics(cloud, "segments")}
+            "bytes_sent": _statistics(cloud, "bytes-sent"), "requests": _statistics(cloud, "segments"),
+            "cloud": {name: _statistics(cloud, name) for name in ("answered", "failed", "cancelled")}}
 
 
 def main(arguments):

@@ -98,7 +98,7 @@ def run_child(script, settings, limit_s):
     environment = dict(os.environ, GST_PLUGIN_PATH=plugin_folder())
     process = subprocess.Popen([sys.executable, script, json.dumps(settings)], stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-                               preexec_fn=_server_module().dies_with_me())
+                               preexec_fn=server_module().dies_with_me())
     try:
         said, complaints = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
@@ -133,7 +133,7 @@ def _parsed(said):
     return records
 
 
-def _result(records, questions):
+def result_of(records, questions):
     kinds = {question.text: question.kind for question in questions}
     answers = [record for record in records if record.get("type") == "answer"]
     summary = next((record for record in records if record.get("type") == "summary"), None)
@@ -147,7 +147,7 @@ def _result(records, questions):
     return RunResult(answers, summary, [record["message"] for record in records if record.get("type") == "warning"])
 
 
-def _server_module():
+def server_module():
     if BASELINES not in sys.path:
         sys.path.append(BASELINES)
     try:
@@ -157,7 +157,7 @@ def _server_module():
     return server
 
 
-def _limit_s(truth, mode):
+def limit_of(truth, mode):
     return LOAD_S + truth.duration * (EXACT_FACTOR if mode == "exact" else LIVE_FACTOR)
 
 
@@ -165,7 +165,7 @@ def _run_pipeline(configuration, truth, questions, mode, pairs):
     with ExitStack() as stack:
         cloud, url = None, ""
         if configuration.cloud:
-            module = _server_module()
+            module = server_module()
             try:
                 pair = pairs["cloud"]
                 cloud = stack.enter_context(module.LlamaServer(pair.model, pair.mmproj, threads=SERVER_THREADS))
@@ -175,8 +175,8 @@ def _run_pipeline(configuration, truth, questions, mode, pairs):
         before = cloud.cpu_seconds() if cloud else 0.0
         settings = {"launch": launch_line(configuration, truth.clip, pairs[configuration.pair], questions, mode, url), "mode": mode,
                     "questions": [[q.kind, q.text] for q in questions]}
-        records = run_child(os.path.join(HERE, "run_pipeline.py"), settings, _limit_s(truth, mode))
-        result = _result(records, questions)
+        records = run_child(os.path.join(HERE, "run_pipeline.py"), settings, limit_of(truth, mode))
+        result = result_of(records, questions)
         if cloud:
             spent = cloud.cpu_seconds() - before
             result.summary["cpu_parts"]["server"] = spent
@@ -193,7 +193,7 @@ def _run_server(configuration, truth, questions, mode, pairs):
     script = os.path.join(BASELINES, "run_server.py")
     if not os.path.exists(script):
         raise RunFailed("samples/eval/baselines/run_server.py is missing")
-    return _result(run_child(script, settings, _limit_s(truth, mode)), questions)
+    return result_of(run_child(script, settings, limit_of(truth, mode)), questions)
 
 
 def needed_roles(configuration):

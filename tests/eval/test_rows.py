@@ -201,7 +201,7 @@ class Children(unittest.TestCase):
     def test_a_run_without_answers_is_none(self):
         """If this fails, silence has figures."""
         with self.assertRaisesRegex(RunFailed, "without an answer"):
-            runs._result([{"type": "summary"}], [])   # pylint: disable=protected-access
+            runs.result_of([{"type": "summary"}], [])
 
 
 class Memory(unittest.TestCase):
