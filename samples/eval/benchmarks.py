@@ -1,7 +1,8 @@
 """docs/benchmarks.md and its plots, from reports. Nothing in it is typed: whatever it says, a run has measured.
 
 The page has a part about streams (--suite), one about the gate (--gate), one about the encoder (--encoder), one about sessions
-(--sessions) and one about what becomes of a window's pictures (--suite policies). Each command writes its own and leaves the others as they are."""
+(--sessions), one about what becomes of a window's pictures (--suite policies) and one about offloading (--offload), which has a part of
+docs/offload.md as well. Each command writes its own and leaves the others as they are."""
 
 import json
 import os
@@ -15,13 +16,16 @@ from models import PROJECT
 
 PAGE = os.path.join(PROJECT, "docs", "benchmarks.md")
 IMAGES = os.path.join(PROJECT, "docs", "images", "benchmarks")
+OFFLOAD_PAGE = os.path.join(PROJECT, "docs", "offload.md")
+OFFLOAD_IMAGES = os.path.join(PROJECT, "docs", "images", "offload")
+MEASURED = "measured"   # the part of that page that is nobody's hand's
 
 TITLE = """# Benchmarks
 
 Written by the commands that its parts name, and by nobody's hand: run them to have this page about your machine.
 [eval.md](eval.md) says how to measure a model and a clip of your own.
 """
-PARTS = ("streams", "gate", "encoder", "sessions", "policies")   # in this order
+PARTS = ("streams", "gate", "encoder", "sessions", "policies", "offload")   # in this order
 BEGIN, END = "<!-- part %s -->", "<!-- end of %s -->"
 
 HEAD = """## %(title)s
@@ -115,7 +119,7 @@ def _write_part(part, text):
 
 def is_part(suite):
     """Whether the suite has a part of the page for itself, by its own name."""
-    return suite in PARTS
+    return suite in PARTS and suite != "offload"
 
 
 def write_suite(report):
@@ -142,3 +146,25 @@ def write_gate(section, draw):
     """section: the part's text, of the names of plots; draw: makes them in a folder and says their names."""
     os.makedirs(IMAGES, exist_ok=True)
     _write_part("gate", section(draw(IMAGES)))
+
+
+def with_measured(page, text):
+    """The page about offloading with its measured part anew; at its end, where it had none."""
+    begin, end = BEGIN % MEASURED, END % MEASURED
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return "%s\n\n%s\n\n%s\n\n%s\n%s" % (before.rstrip("\n"), begin, text.strip("\n"), end, after.lstrip("\n"))
+
+
+def write_offload(section, summary):
+    """section: the part of docs/benchmarks.md; summary: draws plots into a folder and says the part of docs/offload.md."""
+    os.makedirs(OFFLOAD_IMAGES, exist_ok=True)
+    _write_part("offload", section)
+    text = summary(OFFLOAD_IMAGES)
+    with open(OFFLOAD_PAGE, encoding="utf-8") as file:
+        page = file.read()
+    with open(OFFLOAD_PAGE, "w", encoding="utf-8") as file:
+        file.write(with_measured(page, text))
+    for name in os.listdir(OFFLOAD_IMAGES):
+        if "images/offload/%s)" % name not in text:   # the other format
+            os.remove(os.path.join(OFFLOAD_IMAGES, name))

@@ -45,9 +45,11 @@ def parse(words, about):
                         "random_model.py smolvlm-256m; --docs writes its part")
     parser.add_argument("--sessions", metavar="FOLDER", help="what sessions and their scheduler cost, and whether they answer alike; FOLDER is "
                         "where raw results go; --docs writes its part")
+    parser.add_argument("--offload", metavar="FOLDER", help="what asking a cloud costs and is worth, by policy and link; FOLDER is where raw results "
+                        "go, and --resume takes those streams from it that are of the same inputs; --docs writes its parts")
     parser.add_argument("--pairs", default="edge,cloud", metavar="A,B", help="of --sessions: edge, cloud, or a folder with two GGUF files")
-    parser.add_argument("--parts", metavar="A,B", help="of --sessions: measure these, and take the others from FOLDER")
-    parser.add_argument("--quick", action="store_true", help="of --sessions: see in seconds whether everything runs; the figures mean nothing")
+    parser.add_argument("--parts", metavar="A,B", help="of --sessions and --offload: measure these, and take the others from FOLDER")
+    parser.add_argument("--quick", action="store_true", help="of --sessions and --offload: see whether everything runs; the figures mean nothing")
     parser.add_argument("--gate", action="store_true", help="what the gate chooses, against plain ways; --docs writes its part")
     parser.add_argument("--record-costs", action="store_true", help="measure the stage costs that virtual time needs")
     parser.add_argument("--list", action="store_true", help="list suites and configurations")
@@ -92,7 +94,7 @@ def plan_of(options):
     if bool(options.suite) == bool(options.clip):
         raise EvalError("name a suite with --suite or a clip of your own with --clip; --list lists the suites", USAGE)
     if options.docs and not options.suite:
-        raise EvalError("--docs goes with a --suite, with --gate, with --encoder or with --sessions", USAGE)
+        raise EvalError("--docs goes with a --suite, with --gate, with --encoder, with --sessions or with --offload", USAGE)
     if options.suite:
         suites.find(options.suite)
     plugin_folder()
@@ -143,6 +145,17 @@ def run_sessions(options):
     if options.docs:
         benchmarks.write_sessions(section)
     return status
+
+
+def run_offload(options):
+    """-> exit status"""
+    if options.suite or options.clip:
+        raise EvalError("--offload has clips of its own: leave --suite and --clip out", USAGE)
+    if options.quick and options.docs:
+        raise EvalError("--quick's figures mean nothing: leave --docs out", USAGE)
+    plugin_folder()
+    from offload import benchmark   # pylint: disable=import-outside-toplevel  (only this needs a link and a replay)
+    return benchmark.run(options.offload, options, say)
 
 
 def run(options):
@@ -209,6 +222,8 @@ def main(words, about):
             return run_encoder(options)
         if options.sessions:
             return run_sessions(options)
+        if options.offload:
+            return run_offload(options)
         if options.record_costs:
             record_costs(options)
             return 0

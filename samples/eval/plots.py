@@ -25,7 +25,7 @@ LARGEST, SMALLEST = 12, 8   # points: the first markers are the largest, so that
 NEVER = 1e-4             # seconds; smaller latencies cannot be seen on the axis
 
 
-def _style(k):
+def style(k):
     return {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
 
 
@@ -39,7 +39,7 @@ def save(figure, folder, name):
     return name + (".png" if large else ".svg")
 
 
-def _across(axes, values):
+def across(axes, values):
     """The horizontal axis: logarithmic where the values are far apart, with round numbers at its ticks."""
     values = [value for value in values if value > 0]
     if not values or max(values) / min(values) < WIDE:
@@ -51,7 +51,7 @@ def _across(axes, values):
     axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
 
 
-def _legend(axes):
+def legend(axes):
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, handlelength=3)
 
 
@@ -69,11 +69,11 @@ def draw_accuracy(folder, part, mode, name):
         up = [[100 * max(0, right["value"] - right["low"])], [100 * max(0, right["high"] - right["value"])]]
         size = LARGEST - (LARGEST - SMALLEST) * k / len(points)
         axes.errorbar(cost["value"], 100 * right["value"], xerr=across, yerr=up, label=label, linestyle="none",
-                      markersize=size, markeredgecolor="white", elinewidth=0.9, capsize=2, **_style(k))
-    _across(axes, [cost["value"] for _, cost, _ in points])
+                      markersize=size, markeredgecolor="white", elinewidth=0.9, capsize=2, **style(k))
+    across(axes, [cost["value"] for _, cost, _ in points])
     axes.set_xlabel(what)
     axes.set_ylabel("Right over time, % of checks")
-    _legend(axes)
+    legend(axes)
     return save(figure, folder, name)
 
 
@@ -89,11 +89,11 @@ def draw_latency(folder, rows, mode, name):
         axes.step([max(NEVER, s) for s in late], shares, where="post", linewidth=1.6,
                   label="%s (n = %d)" % (row.name, len(late)), color=COLOURS[k % len(COLOURS)],
                   linestyle=LINES[k % len(LINES)])
-    _across(axes, [max(NEVER, s) for _, late in drawn for s in (late[0], late[-1])])
+    across(axes, [max(NEVER, s) for _, late in drawn for s in (late[0], late[-1])])
     axes.set_ylim(0, 101)
     axes.set_xlabel("From the picture to the answer, seconds" + (" of virtual time" if mode == "exact" else ""))
     axes.set_ylabel("Answers that are there, %")
-    _legend(axes)
+    legend(axes)
     return save(figure, folder, name)
 
 

@@ -157,6 +157,8 @@ class Handler(BaseHTTPRequestHandler):
         cloud = self.server.cloud
         try:
             request = json.loads(self._body())
+            if not isinstance(request, dict):
+                raise Broken
             if any(request.get(name) not in (None, False) for name in BEYOND_REPLAY):
                 return self._whole(*cloud.pass_on(request))
             entry, refused = cloud.recorded(request)

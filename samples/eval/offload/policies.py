@@ -36,10 +36,6 @@ class Policy:
     def name(self):
         return self.configuration.name
 
-    @property
-    def links(self):
-        return LINKS if self.configuration.cloud else (NO_LINK,)
-
 
 def _every(name, about, words, **more):
     """Every picture, so many a second."""
@@ -47,9 +43,9 @@ def _every(name, about, words, **more):
     return Policy(Configuration(name, about, launch=launch, cloud=True), **more)
 
 
-def _gated(name, about, words, **more):
+def _gated(name, about, words, sink="", **more):
     """Behind the gate: what changed."""
-    launch = SOURCE + ADAPTIVE % RATE + GATE + COMPRESS + "! " + ANSWER + words + ASKING
+    launch = SOURCE + ADAPTIVE % RATE + GATE + COMPRESS + "! " + ANSWER + words + ASKING + sink
     return Policy(Configuration(name, about, launch=launch, cloud=True), **more)
 
 
@@ -79,5 +75,11 @@ POLICIES = (
     within(0),   # the cap follows from what cloud was seen to send
 )
 BUDGET = "budget"
-# What msao weighs, about its defaults of 2 and 0.1.
-SWEEP = tuple(weighing(weight, error) for weight, error in ((0.5, 0.1), (1, 0.1), (4, 0.1), (2, 0.02), (2, 0.2), (2, 0.4)))
+# What msao weighs, about its defaults of 2 and 0.1; and its calls with smaller files.
+SMALLER = " jpeg-quality=60"
+SWEEP = tuple(weighing(weight, error) for weight, error in ((0.5, 0.1), (1, 0.1), (4, 0.1), (2, 0.02), (2, 0.3))) + (
+    _gated("msao-q60", "the defaults, and `jpeg-quality=60` instead of 85", "route-policy=msao ", SMALLER),)
+SWEEP_LINKS = LINKS[1:]
+# What is recorded before anything is measured: together, all that the others may ask.
+RECORDED = tuple(policy for policy in POLICIES if policy.cloud_alone) + (
+    _gated("cloud-gated-q60", "", "route-policy=cloud ", SMALLER, cloud_alone=True),)

@@ -72,11 +72,14 @@ class Program:
         return (self._complaints.read().decode(errors="replace").strip().splitlines() or ["it did not say why"])[-1]
 
 
-def real_server(pair):
-    """saccade-server with one question at a time, which remembers no picture: what an answer takes does not depend on what was
-    asked before."""
+FEW_PICTURES = 1   # MiB of encoded pictures, which are a few: what was asked about some questions ago is forgotten
+
+
+def real_server(pair, picture_cache=0, guesses=None):
+    """saccade-server with one question at a time. Unless it may remember pictures (MiB), what an answer takes depends little on
+    what was asked before. guesses: as its option; None = its default."""
     return Program(built("engine", "server", "saccade-server"), "--model", pair.model, "--mmproj", pair.mmproj, "--port", 0,
-                   "--parallel", 1, "--picture-cache", 0)
+                   "--parallel", 1, "--picture-cache", picture_cache, *(() if guesses is None else ("--guesses", guesses)))
 
 
 def replay(recording, server, workers):

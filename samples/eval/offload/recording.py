@@ -91,6 +91,9 @@ class Recording:
             with open(self._path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(self._entries[key]) + "\n")
 
-    def time_model(self):
+    def entries(self):
         with self._lock:
-            return TimeModel(list(self._entries.values()))
+            return list(self._entries.values())
+
+    def time_model(self):
+        return TimeModel(self.entries())

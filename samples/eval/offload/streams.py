@@ -33,15 +33,15 @@ class Streams:
         """All that the clips' pictures can be asked is in the recording, but for pictures that only the clock brings about."""
         with programs.real_server(self.pairs["cloud"]) as server:
             for clip in self.truths:
-                for policy in policies.POLICIES:
-                    if policy.cloud_alone:
-                        self._say("recording what the cloud says: %s, %s" % (policy.name, clip))
-                        self._watch(policy, policies.LINKS[0], clip, server, "exact")
+                for policy in policies.RECORDED:
+                    self._say("recording what the cloud says: %s, %s" % (policy.name, clip))
+                    self._watch(policy, policies.LINKS[0], clip, server, "exact")
 
-    def run(self, chosen, part):
-        """All policies of `chosen` over all their links and clips; cloud-only first, for what others are allowed follows from it."""
+    def run(self, part, chosen, links):
+        """All policies of `chosen` over these links and all clips; cloud-only first, for what others are allowed follows from it."""
         with programs.real_server(self.pairs["cloud"]) as server, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            todo = [(policy, link, clip) for policy in chosen for link in policy.links for clip in self.truths]
+            todo = [(policy, link, clip) for policy in chosen
+                    for link in (links if policy.configuration.cloud else (policies.NO_LINK,)) for clip in self.truths]
             random.Random(len(todo)).shuffle(todo)   # no policy has one stretch of time for itself
             first = [one for one in todo if one[0].name == policies.CLOUD.name]
             for stage in (first, [one for one in todo if one not in first]):
