@@ -1,0 +1,307 @@
+"""saccade-eval --offload: the cloud that replays, the figures of policies, and that every part runs and stands on its page. No time is
+judged."""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from evaluation import PATIENCE, answer, question, run_program, truth_of
+
+import benchmarks
+from offload import benchmark, cloud_replay, figures, page, policies, recording, speculation
+
+PICTURE = "data:image/jpeg;base64,AAAA"
+
+
+def request(text="Is there a car?", picture=PICTURE, **more):
+    content = [{"type": "text", "text": text}, {"type": "image_url", "image_url": {"url": picture}}]
+    return {"messages": [{"role": "user", "content": content}], "max_tokens": 64, **more}
+
+
+def entry(tokens, seconds=0.0):
+    return {"text": "".join(tokens).strip(), "tokens": tokens, "log_probabilities": [-0.5] * len(tokens), "finish": "stop", "prompt_tokens": 9,
+            "seconds": seconds}
+
+
+class Real(BaseHTTPRequestHandler):
+    """A server that says what its subject is told to, and remembers what it was asked."""
+
+    def do_POST(self):   # pylint: disable=invalid-name
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(asked)
+        content = [{"token": token, "logprob": -0.5} for token in (" a", " red", " car")]
+        choice = {"message": {"content": "a red car"}, "logprobs": {"content": content}, "finish_reason": "stop"}
+        body = json.dumps({"choices": [choice], "usage": {"prompt_tokens": 9}} if self.server.status == 200 else {"error": {"message": "no"}})
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+class Replay(unittest.TestCase):
+    """The replay and the real server behind it, in this process."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.path = os.path.join(self.folder, "recording.jsonl")
+        self.real = self._serve(ThreadingHTTPServer(("127.0.0.1", 0), Real))
+        self.real.asked, self.real.status = [], 200
+        self.cloud = self._cloud()
+        self.server = self._serve(cloud_replay.Server(self.cloud))
+
+    def _cloud(self, workers=2):
+        return cloud_replay.Cloud(recording.Recording(self.path), "http://127.0.0.1:%d" % self.real.server_address[1], workers)
+
+    def _serve(self, server):
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server
+
+    def connect(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_address[1], timeout=PATIENCE)
+        self.addCleanup(connection.close)
+        return connection
+
+    def ask(self, asked, connection=None):
+        """(status, body)"""
+        connection = connection or self.connect()
+        connection.request("POST", cloud_replay.PATH, json.dumps(asked))
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+
+    def test_what_was_recorded_is_not_asked_again(self):
+        """If this fails, the cloud takes the edge's cores while the edge is measured."""
+        first, second = (json.loads(self.ask(request())[1]) for _ in range(2))
+        self.assertEqual(first, second)
+        self.assertEqual(first["choices"][0]["message"]["content"], "a red car")
+        self.assertEqual(len(self.real.asked), 1)
+        self.assertEqual((self.cloud.figures["requests"], self.cloud.figures["unknown"]), (2, 1))
+        self.assertEqual(json.loads(self.ask(request("Another?"))[1])["usage"]["completion_tokens"], 3)
+        self.assertEqual(len(self.real.asked), 2)
+
+    def test_a_recording_is_taken_up_even_when_its_last_line_was_cut(self):
+        """If this fails, an interrupted recording is lost or stops everything."""
+        self.ask(request())
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write('{"key": "cut')
+        again = recording.Recording(self.path)
+        self.assertEqual(again.find(recording.key_of(request()))["text"], "a red car")
+        self.assertEqual(len(again.entries()), 1)
+
+    def test_streams_what_the_element_reads(self):
+        """If this fails, answers come without text, confidence or the count of a draft's tokens."""
+        connection = self.connect()
+        status, body = self.ask(request(stream=True, prediction={"type": "content", "content": "a red bus stop"}), connection)
+        self.assertEqual(status, 200)
+        events = [line[len("data: "):] for line in body.split("\n\n") if line]
+        self.assertEqual(events[-1], "[DONE]")
+        chunks = [json.loads(event) for event in events[:-1]]
+        choices = [chunk["choices"][0] for chunk in chunks if chunk["choices"]]
+        self.assertEqual("".join(choice["delta"].get("content", "") for choice in choices), "a red car")
+        self.assertEqual(choices[-1]["finish_reason"], "stop")
+        self.assertEqual(len(choices[-1]["logprobs"]["content"]), 3)
+        details = chunks[-1]["usage"]["completion_tokens_details"]
+        self.assertEqual((details["accepted_prediction_tokens"], details["rejected_prediction_tokens"]), (2, 2))
+        self.assertNotIn("prediction", self.real.asked[0])   # what is recorded was said without help
+        self.assertEqual(self.ask(request(), connection)[0], 200)   # the connection lives on
+
+    def test_takes_an_upload_in_chunks_and_survives_one_that_is_cut(self):
+        """If this fails, an upload that the edge calls off ends the cloud."""
+        place = self.server.server_address[:2]
+        body = json.dumps(request()).encode()
+        head = b"POST %s HTTP/1.1\r\nHost: cloud\r\nTransfer-Encoding: chunked\r\n\r\n" % cloud_replay.PATH.encode()
+        with socket.create_connection(place, timeout=PATIENCE) as cut:
+            cut.sendall(head + b"%x\r\n" % len(body) + body[:10])
+            cut.shutdown(socket.SHUT_WR)
+            self.assertEqual(cut.recv(1), b"")
+        self.assertEqual(self.cloud.figures["left"], 1)
+        with socket.create_connection(place, timeout=PATIENCE) as whole:
+            half = len(body) // 2
+            for piece in (body[:half], body[half:]):
+                head += b"%x\r\n%s\r\n" % (len(piece), piece)
+            whole.sendall(head + b"0\r\n\r\n")
+            self.assertIn(b"200", whole.recv(100))
+
+    def test_what_only_a_real_server_can_say_is_passed_on(self):
+        self.ask(request(continue_final_message=True, prompt_logprobs=1))
+        self.assertEqual(self.real.asked[0]["prompt_logprobs"], 1)
+        self.assertEqual((self.cloud.figures["passed_on"], self.cloud.figures["unknown"]), (1, 0))
+
+    def test_a_refusal_is_told_and_not_recorded(self):
+        """If this fails, one bad moment of the server stands in all figures."""
+        self.real.status = 503
+        status, body = self.ask(request())
+        self.assertEqual((status, json.loads(body)["error"]["message"]), (503, "no"))
+        self.assertEqual(len(recording.Recording(self.path).entries()), 0)
+
+    def test_a_worker_has_one_answer_at_a_time(self):
+        """If this fails, a busy cloud is as fast as an idle one."""
+        cloud, inside, leave, waits = self._cloud(workers=1), threading.Event(), threading.Event(), []
+
+        def stays(_text):
+            inside.set()
+            leave.wait(PATIENCE)
+
+        first = threading.Thread(target=cloud.answer, args=(entry([" a"]), "", stays), daemon=True)
+        first.start()
+        self.assertTrue(inside.wait(PATIENCE))
+        second = threading.Thread(target=cloud.answer, args=(entry([" b"]), "", lambda text: waits.append(first.is_alive())), daemon=True)
+        second.start()
+        second.join(0.2)   # were there a second worker, it would be through by now
+        leave.set()
+        first.join(PATIENCE)
+        second.join(PATIENCE)
+        self.assertEqual(cloud.figures["requests"], 2)
+        self.assertEqual(len(waits), 1)
+        self.assertGreaterEqual(cloud.figures["waited_s"], 0.1)
+
+
+class Recorded(unittest.TestCase):
+    def test_a_key_is_of_pictures_and_questions(self):
+        """If this fails, one picture is answered with what was said of another, or nothing is ever found again."""
+        key = recording.key_of(request())
+        self.assertEqual(key, recording.key_of(request(stream=True, prediction={"type": "content", "content": "x"})))
+        for other in (request("Else?"), request(picture=PICTURE + "B"), dict(request(), max_tokens=1)):
+            self.assertNotEqual(key, recording.key_of(other))
+
+    def test_a_draft_is_accepted_as_far_as_it_is_the_answer(self):
+        tokens = [" a", " red", " car", "."]
+        for draft, counted in (("a red car.", (4, 0)), ("a red bus.", (2, 1)), ("no", (0, 1)), ("a red car. And a bin.", (4, 3))):
+            self.assertEqual(recording.compared(tokens, draft), counted)
+
+    def test_a_line_is_fitted_through_what_was_recorded(self):
+        """Prefill of 40 ms and 2 ms per token. If this fails, drafts save time that they do not."""
+        model = recording.TimeModel([entry([" a"] * n, 0.040 + 0.002 * n) for n in range(1, 21)])
+        self.assertAlmostEqual(model.prefill, 0.040)
+        self.assertAlmostEqual(model.per_token, 0.002)
+        ten = entry([" a"] * 10, 0.060)
+        for accepted, (first, whole) in ((0, (0.042, 0.060)), (1, (0.042, 0.060)), (6, (0.042, 0.050)), (10, (0.042, 0.042))):
+            self.assertAlmostEqual(model.seconds(ten, accepted)[0], first)
+            self.assertAlmostEqual(model.seconds(ten, accepted)[1], whole)
+
+
+def raw(policy, answers, requests=0, alone=False, link="fast", cpu_s=1.0, clip="clip"):
+    cloud = None if link == "none" else {"unknown": 0, "requests": requests, "predictions": 0, "accepted": 0, "rejected": 0, "busy_s": 1.0}
+    return {"policy": policy, "about": "about " + policy, "link": link, "clip": clip, "alone": alone, "answers": answers, "cloud": cloud, "load": 0.5,
+            "commit": "c0ffee", "machine": {"cpu": "a processor", "cores": 2},
+            "summary": {"cpu_s": cpu_s, "wall_s": 10.0, "requests": requests, "bytes_sent": 1000 * requests, "cloud": {"failed": 0, "cancelled": 0}}}
+
+
+class Figures(unittest.TestCase):
+    """Ten seconds, one question whose answer is always yes. Pictures at 0 and 5 s."""
+
+    truths = {"clip": truth_of(10.0, question("car", (0, 10, "yes")))}
+
+    def rows(self, *raws):
+        return figures.rows(raws, self.truths, ("car",))["fast"]
+
+    def cloud(self, late=0.0):
+        drafts = [answer("car", at, "no", source="edge-draft") for at in (0.0, 5.0)]
+        return raw("cloud", drafts + [answer("car", at, "yes", at + late, source="cloud") for at in (0.0, 5.0)], 2, alone=True)
+
+    def test_a_draft_of_the_cloud_alone_counts_for_nothing(self):
+        """If this fails, cloud-only is as fast as the edge, and as wrong."""
+        row = self.rows(self.cloud(late=1.0))["cloud"]
+        self.assertAlmostEqual(row["right"]["shown"]["value"], 0.9)
+        self.assertAlmostEqual(row["first_s"]["p50"]["value"], 1.0)
+        self.assertAlmostEqual(row["right"]["untimed"]["value"], 1.0)
+
+    def test_drafts_that_are_asked_about_are_told_from_those_that_stand(self):
+        """A right draft at 0, a wrong one at 5 that is corrected a second later. If this fails, what a reader sees who waits is not known."""
+        mixed = raw("msao", [answer("car", 0.0, "yes"), answer("car", 5.0, "no", source="edge-draft"),
+                             answer("car", 5.0, "yes", 6.0, source="cloud", order=1)], 1)
+        row = self.rows(self.cloud(), mixed)["msao"]
+        self.assertAlmostEqual(row["right"]["shown"]["value"], 0.9)
+        self.assertAlmostEqual(row["right"]["settled"]["value"], 1.0)
+        self.assertAlmostEqual(row["difference"]["shown"]["value"], -0.1)
+        self.assertAlmostEqual(row["requests"]["value"], 0.5)
+        self.assertAlmostEqual(row["bytes"]["value"], 0.5)
+        self.assertEqual([row[which]["p95"]["value"] for which in ("first_s", "final_s")], [0.0, 1.0])
+
+    def test_what_the_edge_takes_is_that_of_the_same_clip(self):
+        edge = raw("edge", [answer("car", 0.0, "no")], link="none", cpu_s=4.0)
+        rows = self.rows(self.cloud(), edge, raw("msao", [answer("car", 0.0, "yes")], cpu_s=3.0))
+        self.assertAlmostEqual(rows["msao"]["cpu_ratio"]["value"], 0.75)
+        self.assertAlmostEqual(rows["edge"]["right"]["shown"]["value"], 0.0)
+
+    def test_a_policy_of_which_a_clip_is_missing_has_no_row(self):
+        truths = dict(self.truths, other=self.truths["clip"])
+        rows = figures.rows([self.cloud(), dict(self.cloud(), clip="other"), raw("msao", [answer("car", 0.0, "yes")])], truths, ("car",))
+        self.assertEqual(list(rows["fast"]), ["cloud"])
+
+
+def cells(text, *begin):
+    line = next(line for line in text.splitlines() if line.startswith("| " + " | ".join(begin) + " |"))
+    return line.strip("| ").split(" | ")
+
+
+class Page(unittest.TestCase):
+    def test_ratios_are_of_the_same_picture(self):
+        """If this fails, pictures with long descriptions make one way look better."""
+        found = [{"picture": picture, "round": 0, "way": way, "draft": "edge", "seconds": seconds, "text": text, "tokens": 40, "calls": 1, **more}
+                 for picture, way, seconds, text, more in (
+                     (0, speculation.PLAINLY, 1.0, "a", {}), (1, speculation.PLAINLY, 9.0, "b", {}), (0, "prediction", 0.5, "a", {"accepted": 30}),
+                     (1, "prediction", 3.0, "c", {"accepted": 10}))]
+        found += [dict(x, way=way) for x in found[:2] for way in (speculation.GUESSING, "scoring, then going on")]
+        for x in found[-4:]:
+            x["accepted"] = 0
+        found += [dict(x, draft="cloud", round=1) for x in found]
+        row = cells(page.speculation_table(found), "edge", "prediction")
+        self.assertEqual(row[3:], ["2.50 (2.25–2.75)", "20.0 of 40.0", "1.00", "1 of 2"])
+
+    def test_missing_parts_are_named(self):
+        found = {"streams": [], "recording": [], "model": recording.TimeModel([]), "side_by_side": 1, "speculation": None, "router": None}
+        self.assertIn("**Missing:** policies, sweep, speculation, router", page.section(found, {}))
+
+    def test_only_what_was_measured_is_written_anew(self):
+        """If this fails, what people wrote about offloading is lost."""
+        once = benchmarks.with_measured("# Offloading\n\nWords.\n", "## Measured\n\nold")
+        twice = benchmarks.with_measured(once, "## Measured\n\nnew")
+        self.assertTrue(twice.startswith("# Offloading\n\nWords.\n"))
+        self.assertIn("new", twice)
+        self.assertNotIn("old", twice)
+        self.assertEqual(benchmarks.with_measured(twice, "## Measured\n\nnew"), twice)
+
+
+class ItRuns(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_the_page_comes_out_whole(self):
+        """If this fails, a part of the page cannot be written anew."""
+        status, said = run_program("--offload", self.folder, "--quick")
+        self.assertEqual(status, 0, said)
+        with open(os.path.join(self.folder, "report.md"), encoding="utf-8") as file:
+            text = file.read()
+        for title in ("Policies", "What msao weighs", "Checking drafts", "What a decision costs"):
+            self.assertIn("### " + title, text)
+        self.assertNotIn("**Missing", text)
+        for policy in benchmark.QUICK.compared:
+            self.assertEqual(cells(text, "`%s`" % policy.name)[-3], "0", "calls failed")
+        self.assertEqual(cells(text, "`cloud`")[7:9], ["100.0 (100.0–100.0)"] * 2)
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "accuracy-%s.svg" % policies.LINKS[0].name)))
+
+    def test_words_that_are_wrong(self):
+        """If this fails, a misprint is found after minutes, or figures that mean nothing get onto the page."""
+        for sentence, words in (("no part nothing; there are record", ("--parts", "nothing")), ("leave --docs out", ("--quick", "--docs")),
+                                ("leave --suite and --clip out", ("--suite", "quick"))):
+            status, said = run_program("--offload", self.folder, *words)
+            self.assertEqual(status, 2, said)
+            self.assertIn(sentence, said)
+
+
+if __name__ == "__main__":
+    unittest.main()
