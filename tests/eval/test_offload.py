@@ -260,6 +260,13 @@ class Page(unittest.TestCase):
         row = cells(page.speculation_table(found), "edge", "prediction")
         self.assertEqual(row[3:], ["2.50 (2.25–2.75)", "20.0 of 40.0", "1.00", "1 of 2"])
 
+    def test_what_comes_near_the_cloud_is_named(self):
+        """If this fails, a policy is praised that is wrong more often, or sends too much."""
+        def row_of(points, requests, sent):
+            return {"difference": dict.fromkeys(figures.STANDING, {"value": points / 100}), "requests": {"value": requests}, "bytes": {"value": sent}}
+        rows = {"near": row_of(-0.4, 0.3, 0.154), "worse": row_of(-0.6, 0.1, 0.1), "often": row_of(1.0, 0.31, 0.1), "large": row_of(1.0, 0.2, 0.16)}
+        self.assertEqual(page._near(rows, "settled"), ["near"])   # pylint: disable=protected-access
+
     def test_missing_parts_are_named(self):
         found = {"streams": [], "recording": [], "model": recording.TimeModel([]), "side_by_side": 1, "speculation": None, "router": None}
         self.assertIn("**Missing:** policies, sweep, speculation, router", page.section(found, {}))

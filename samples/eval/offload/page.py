@@ -41,6 +41,8 @@ ROUTER = """### What a decision costs
 
 `router_bench`, microseconds of one core. *Plan* is before the draft, *decide* after it.
 """
+NEAR = 0.005                              # of accuracy, below cloud-only's
+MOST_REQUESTS, MOST_BYTES = 0.30, 0.15    # of cloud-only's, to the nearest per cent
 POLICY_NAMES = ("edge", "cloud", "threshold", "msao", "budget")
 
 
@@ -74,6 +76,18 @@ HEADER = ["policy", *(cell for standing in figures.STANDING for cell in ("right,
 
 def policies_table(rows):
     return tables.markdown(HEADER, [_row(name, row) for name, row in rows.items()])
+
+
+def _near(rows, standing):
+    """Names of the policies that are about as right as cloud-only, for a part of what it sends."""
+    return [name for name, row in rows.items() if row["difference"][standing] and row["difference"][standing]["value"] >= -NEAR and
+            round(row["requests"]["value"], 2) <= MOST_REQUESTS and round(row["bytes"]["value"], 2) <= MOST_BYTES]
+
+
+def _verdict(rows):
+    said = ["%s, %s" % (standing, ", ".join("`%s`" % name for name in _near(rows, standing)) or "none") for standing in figures.STANDING]
+    return "At most %g points below `cloud`, at no more than %.0f %% of its requests and %.0f %% of its bytes: %s.\n" % (
+        100 * NEAR, 100 * MOST_REQUESTS, 100 * MOST_BYTES, "; ".join(said))
 
 
 def _meanings(names, about):
@@ -146,6 +160,7 @@ def section(found, rows_of):
         for link in policies.LINKS:
             if link.name in tables_of:
                 parts.append("%s:\n\n%s\n" % (link.about, policies_table(tables_of[link.name])))
+                parts.append(_verdict(tables_of[link.name]))
         parts.append(_meanings(dict.fromkeys(name for rows in tables_of.values() for name in rows), about) + "\n")
     for part, head, table in (("speculation", SPECULATION, speculation_table), ("router", ROUTER, router_table)):
         if found.get(part):
