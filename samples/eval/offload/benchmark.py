@@ -26,12 +26,11 @@ class Extent:
     compared: tuple = policies.POLICIES
     links: tuple = policies.LINKS
     sweep: tuple = policies.SWEEP
-    sweep_links: tuple = policies.SWEEP_LINKS
     descriptions: speculation.Counts = speculation.Counts()
 
 
 QUICK = Extent((replace(policies.CLIPS[0], seconds=10),), tuple(p for p in policies.POLICIES if p.name in ("edge", "cloud", "msao", "budget")),
-               policies.LINKS[:1], policies.SWEEP[:1], policies.LINKS[:1], speculation.QUICK)
+               policies.LINKS[:1], policies.SWEEP[:1], speculation.QUICK)
 
 
 class Benchmark:
@@ -50,7 +49,7 @@ class Benchmark:
         self._streams().run("policies", self._extent.compared, self._extent.links)
 
     def sweep(self):
-        self._streams().run("sweep", self._extent.sweep, self._extent.sweep_links)
+        self._streams().run("sweep", self._extent.sweep, self._extent.links)
 
     def speculation(self):
         truth = clips.rendered(self._extent.clips[0], self._say)
