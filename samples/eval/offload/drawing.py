@@ -11,8 +11,8 @@ def _accuracy(folder, link, rows):
         sent, right = row["bytes"] or {"value": 0, "low": 0, "high": 0}, row["right"]["settled"]
         bars = [[[100 * max(0, f["value"] - f["low"])], [100 * max(0, f["high"] - f["value"])]] for f in (sent, right)]
         axes.errorbar(100 * sent["value"], 100 * right["value"], xerr=bars[0], yerr=bars[1], label=name, linestyle="none",
-                      markersize=plots.LARGEST - (plots.LARGEST - plots.SMALLEST) * k / len(rows), markeredgecolor="white", elinewidth=0.9,
-                      capsize=2, **style(k))
+                      markersize=plots.LARGEST - (plots.LARGEST - plots.SMALLEST) * k / len(rows), markeredgecolor="white", markeredgewidth=0.5,
+                      elinewidth=0.9, capsize=2, **style(k))
     axes.set_xlim(left=-2)
     axes.set_xlabel("Bytes sent, % of cloud")
     axes.set_ylabel("Right over time, % of checks")

@@ -43,7 +43,9 @@ ROUTER = """### What a decision costs
 """
 NEAR = 0.005                              # of accuracy, below cloud-only's
 MOST_REQUESTS, MOST_BYTES = 0.30, 0.15    # of cloud-only's, to the nearest per cent
+# Of router_bench.
 POLICY_NAMES = ("edge", "cloud", "threshold", "msao", "budget")
+OTHER_NAMES = {"observation": "a hundred answers and calls learnt", "log_line": "a line of the log"}
 
 
 def _points(figure):
@@ -67,11 +69,13 @@ def _row(name, row):
 
 
 def _accepted(acceptance):
-    return "%d of %d in %d" % (acceptance["accepted"], acceptance["tokens"], acceptance["predictions"]) if acceptance["predictions"] else "none verified"
+    if not acceptance["predictions"]:
+        return "none verified"
+    return "%d of %d in %d" % (acceptance["accepted"], acceptance["tokens"], acceptance["predictions"])
 
 
-HEADER = ["policy", *(cell for standing in figures.STANDING for cell in ("right, " + standing, "beyond cloud")), "requests, %", "bytes, %", "kB a minute", "first p50, ms", "first p95, ms",
-          "final p50, ms", "final p95, ms", "CPU, s", "CPU, by `edge`", "calls", "in vain", "failed", "drafts accepted", "runs, answers"]
+HEADER = ["policy", *(cell for standing in figures.STANDING for cell in ("right, " + standing, "beyond cloud")),
+          "requests, %", "bytes, %", "kB a minute", "first p50, ms", "first p95, ms", "final p50, ms", "final p95, ms", "CPU, s", "CPU, by `edge`", "calls", "in vain", "failed", "drafts accepted", "runs, answers"]
 
 
 def policies_table(rows):
@@ -109,9 +113,10 @@ def speculation_table(found):
         counted = [x for x in asked if "accepted" in x]
         accepted = "%.1f of %.1f" % tuple(statistics.mean(values) for values in ([x["accepted"] for x in counted], [p["tokens"] for p in plain])) \
             if counted else tables.DASH
+        same = sum(x["text"] == p["text"] for p, x in zip(plain, asked))
         lines.append([label, way, "%.1f" % (1000 * statistics.median(x["seconds"] for x in asked)),
                       _quartiles([p["seconds"] / x["seconds"] for p, x in zip(plain, asked)]), accepted,
-                      "%.2f" % statistics.mean(x["calls"] for x in asked), "%d of %d" % (sum(x["text"] == p["text"] for p, x in zip(plain, asked)), len(asked))])
+                      "%.2f" % statistics.mean(x["calls"] for x in asked), "%d of %d" % (same, len(asked))])
     return tables.markdown(["draft", "way", "ms, median", "a token at a time / this", "tokens accepted", "calls", "same"], lines)
 
 
@@ -119,7 +124,7 @@ def router_table(benchmarks):
     lines = []
     for entry in benchmarks:
         what, _, policy = entry["name"].partition("/")
-        name = "%s, `%s`" % (what, POLICY_NAMES[int(policy)]) if policy else {"observation": "a hundred answers and calls learnt", "log_line": "a line of the log"}[what]
+        name = "%s, `%s`" % (what, POLICY_NAMES[int(policy)]) if policy else OTHER_NAMES[what]
         lines.append([name, "%.2f" % entry["cpu_time"], str(entry["iterations"])])
     return tables.markdown(["what", "us", "n"], lines)
 
@@ -135,7 +140,8 @@ def facts(found):
     loads = [raw["load"] for raw in every] or [0]
     model = found["model"]
     return {"machine": "%(cpu)s, %(cores)d cores" % machine, "commits": ", ".join(dict.fromkeys(raw["commit"] for raw in every)),
-            "load": "%.1f to %.1f" % (min(loads), max(loads)), "recorded": len(seconds), "service": 1000 * statistics.median(seconds) if seconds else 0,
+            "load": "%.1f to %.1f" % (min(loads), max(loads)), "recorded": len(seconds),
+            "service": 1000 * statistics.median(seconds) if seconds else 0,
             "prefill": 1000 * model.prefill, "token": 1000 * model.per_token, "workers": policies.WORKERS, "busy": 100 * max(busy, default=0),
             "unknown": sum(cloud["unknown"] for cloud in clouds), "requests": sum(cloud["requests"] for cloud in clouds), "block": bootstrap.BLOCK_S,
             "clips": ", ".join(sorted({raw["clip"] for raw in found["streams"]})), "kinds": len(policies.KINDS),
@@ -146,22 +152,27 @@ def _split(rows, names):
     return {name: rows[name] for name in names if name in rows}
 
 
+def _of_streams(head, rows_of, names, about):
+    """A table and a verdict per link; empty where no two of the policies were measured."""
+    tables_of = {link: _split(rows_of[link.name], names) for link in policies.LINKS if link.name in rows_of}
+    tables_of = {link: rows for link, rows in tables_of.items() if len(rows) > 1}
+    if not tables_of:
+        return []
+    parts = [head]
+    for link, rows in tables_of.items():
+        parts.append("%s:\n\n%s\n\n%s" % (link.about, policies_table(rows), _verdict(rows)))
+    return parts + [_meanings(dict.fromkeys(name for rows in tables_of.values() for name in rows), about) + "\n"]
+
+
 def section(found, rows_of):
     """The part of docs/benchmarks.md. found: raw results; rows_of: {link: {policy: row}}."""
     told, missing, parts = facts(found), [], []
     about = {raw["policy"]: raw["about"] for raw in found["streams"]}
-    swept = [policy.name for policy in policies.SWEEP]
-    for part, head, names, needed in (("policies", STREAMS, [p.name for p in policies.POLICIES], [policies.CLOUD.name]), ("sweep", SWEEP, ["msao", *swept], swept)):
-        tables_of = {link: _split(rows, names) for link, rows in rows_of.items() if any(name in rows for name in needed)}
-        if not tables_of:
-            missing.append(part)
-            continue
-        parts.append(head % told)
-        for link in policies.LINKS:
-            if link.name in tables_of:
-                parts.append("%s:\n\n%s\n" % (link.about, policies_table(tables_of[link.name])))
-                parts.append(_verdict(tables_of[link.name]))
-        parts.append(_meanings(dict.fromkeys(name for rows in tables_of.values() for name in rows), about) + "\n")
+    for part, head, chosen in (("policies", STREAMS, policies.POLICIES), ("sweep", SWEEP, (policies.DEFAULT, *policies.SWEEP))):
+        names = [policy.name for policy in chosen]
+        written = _of_streams(head % told, rows_of, names, about)
+        parts += written
+        missing += [] if written else [part]
     for part, head, table in (("speculation", SPECULATION, speculation_table), ("router", ROUTER, router_table)):
         if found.get(part):
             parts.append("%s\n%s\n" % (head % told, table(found[part]["found"])))
@@ -196,8 +207,9 @@ def summary(rows_of, drawn):
                   "%.1f" % (100 * row["right"]["shown"]["value"]), _share(row["requests"]), _share(row["bytes"]),
                   _milliseconds(row["final_s"], "p50"), _milliseconds(row["final_s"], "p95"), _ratio(row)] for name, row in rows.items()]
         parts.append("### %s\n" % link.about)
-        parts.append(tables.markdown(["policy", "settled, %", "points beyond `cloud`", "shown, %", "requests, %", "bytes, %", "p50", "p95", "CPU, by `edge`"],
-                                     lines) + "\n")
+        header = ["policy", "settled, %", "points beyond `cloud`", "shown, %", "requests, %", "bytes, %", "p50", "p95", "CPU, by `edge`"]
+        parts.append(tables.markdown(header, lines) + "\n")
+        parts.append(_verdict(rows_of[link.name]))
         for title, name in zip(("Accuracy against bytes", "Latency"), drawn[link.name]):
             parts.append("![%s, %s](images/offload/%s)\n" % (title, link.about, name))
     return "\n".join(parts)

@@ -64,6 +64,7 @@ _MOA_OFF = CONFIGURATIONS["moa-off"]
 EDGE = Policy(replace(CONFIGURATIONS["everything"], name="edge", about="every picture, %d a second, on the edge" % RATE))
 CLOUD = _every("cloud", "every picture, %d a second, sent to the cloud; the edge's draft is not counted" % RATE, "route-policy=cloud ",
                cloud_alone=True)
+DEFAULT = _gated("msao", "`route-policy=msao`, with its defaults", "route-policy=msao ")
 POLICIES = (
     EDGE, CLOUD,
     Policy(replace(CONFIGURATIONS["saccade"], name="edge-gated", about="the edge alone, behind the gate")),
@@ -71,7 +72,7 @@ POLICIES = (
     Policy(replace(_MOA_OFF, name="complexity", about="MoA-Off's rule: every picture, and the more complex ones to the cloud",
                    launch=_MOA_OFF.launch + " max-in-flight=64")),
     _gated("confidence", "`route-policy=threshold confidence-threshold=0.9`", "route-policy=threshold confidence-threshold=0.9 "),
-    _gated("msao", "`route-policy=msao`, with its defaults", "route-policy=msao "),
+    DEFAULT,
     within(0),   # the cap follows from what cloud was seen to send
 )
 BUDGET = "budget"
