@@ -1,8 +1,9 @@
 #include "cloudoffloadsink/segment_sender.h"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
+
+#include "offload/chat/same_words.h"
 
 namespace saccade::gst {
 
@@ -12,23 +13,6 @@ constexpr std::size_t kQueuedFrames = 8;         // raw copies that may wait for
 constexpr std::size_t kMostFrames = 64;          // per segment; more would be a request that no server takes
 constexpr std::size_t kRememberedSegments = 64;  // begun lately: their late frames belong to nobody else
 
-// The words of a text: lower case, without punctuation and runs of white space.
-std::string words_of(const std::string &text) {
-  std::string words;
-  bool gap = false;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isspace(byte)) {
-      gap = true;
-    } else if (!std::ispunct(byte)) {
-      if (gap && !words.empty()) words += ' ';
-      gap = false;
-      words += static_cast<char>(std::tolower(byte));
-    }
-  }
-  return words;
-}
-
 // What the client is to do with the draft; nothing when it is not there yet.
 std::optional<std::string> to_verify(const std::optional<SegmentDraft> &draft, bool follows) {
   if (draft) return draft->verify ? draft->text : std::string();
@@ -37,7 +21,22 @@ std::optional<std::string> to_verify(const std::optional<SegmentDraft> &draft, b
 }
 
 bool confirms(const Result<Answer> &answer, const std::optional<SegmentDraft> &draft) {
-  return answer.ok() && draft && words_of(answer.value().text) == words_of(draft->text);
+  return answer.ok() && draft && same_words(answer.value().text, draft->text);
+}
+
+// What can be said of pictures that an earlier run has made.
+std::vector<AuditPicture> accounts_of(const std::vector<JpegBytes> &images) {
+  std::vector<AuditPicture> accounts;
+  for (const auto &image : images) {
+    accounts.emplace_back();
+    accounts.back().bytes = image.size();
+    accounts.back().sha256 = sha256_of(image);
+  }
+  return accounts;
+}
+
+std::string words_for(const Result<Answer> &answer) {
+  return answer.ok() ? "answered" : answer.status().message();
 }
 
 }  // namespace
@@ -96,6 +95,11 @@ Status SegmentSender::open_spool() {
              result.waited = true;
              result.owner_knows = ours;
              report(result);
+           },
+       .left =
+           [this](const SegmentBegin &segment, const std::vector<JpegBytes> &images,
+                  const CloudOutcome &outcome) {
+             account(segment, accounts_of(images), outcome.asked, words_for(outcome.answer));
            },
        .room = [this] { wake(); }});
   if (!spool.ok()) return spool.status();
@@ -234,35 +238,32 @@ void SegmentSender::wake() {
 }
 
 void SegmentSender::cancel(const SegmentCancel &cancel) {
-  std::vector<CloudClient::Ticket> tickets;
-  {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(segments_, [&](const auto &entry) {
-      const Segment &segment = entry.second;
-      if (segment.what.owner != cancel.owner || segment.what.id != cancel.id || segment.plain) return false;
-      if (segment.ticket) tickets.push_back(*segment.ticket);
-      account(segment, settings_.cloud.endpoint, "cancelled");
-      ++statistics_.cancelled;
-      return true;
-    });
-    changed_.notify_all();
-  }
-  for (const auto ticket : tickets) client_->cancel(ticket);
+  cancel_those([&](const Segment &segment) {
+    return segment.what.owner == cancel.owner && segment.what.id == cancel.id && !segment.plain;
+  });
 }
 
 void SegmentSender::cancel_all() {
-  std::vector<CloudClient::Ticket> tickets;
+  cancel_those([](const Segment &) { return true; });
+}
+
+template <typename Wanted>
+void SegmentSender::cancel_those(Wanted wanted) {
+  std::vector<Segment> cancelled;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto &[serial, segment] : segments_) {
-      if (segment.ticket) tickets.push_back(*segment.ticket);
-      account(segment, settings_.cloud.endpoint, "cancelled");
-    }
-    statistics_.cancelled += segments_.size();
-    segments_.clear();
+    std::erase_if(segments_, [&](auto &entry) {
+      if (!wanted(entry.second)) return false;
+      cancelled.push_back(std::move(entry.second));
+      return true;
+    });
+    statistics_.cancelled += cancelled.size();
     changed_.notify_all();
   }
-  for (const auto ticket : tickets) client_->cancel(ticket);
+  for (const auto &segment : cancelled) {
+    if (segment.ticket) client_->cancel(*segment.ticket);
+    if (segment.left) account(segment.what, segment.made, settings_.cloud.endpoint, "cancelled");
+  }
 }
 
 void SegmentSender::set_flushing(bool flushing) {
@@ -393,45 +394,43 @@ bool SegmentSender::keep(Segment &segment, const Status &why) {
   return spool_->keep({segment.what, std::move(segment.for_spool), segment.max_tokens, why});
 }
 
-// What left, or began to leave: of segments that the client was given. mutex_ is held; a line is written to
-// the system's memory, not awaited on the disk.
-void SegmentSender::account(const Segment &segment, const std::string &endpoint, const std::string &outcome) {
-  if (!audit_ || !segment.left) return;
+// What left, or began to leave.
+void SegmentSender::account(const SegmentBegin &what, std::vector<AuditPicture> pictures,
+                            const std::string &endpoint, const std::string &outcome) {
+  if (!audit_) return;
   AuditRecord record;
   record.time = std::chrono::system_clock::now();
   record.endpoint = endpoint;
-  record.owner = segment.what.owner;
-  record.id = segment.what.id;
-  record.pictures = segment.made;
-  record.question = segment.what.question;
+  record.owner = what.owner;
+  record.id = what.id;
+  record.pictures = std::move(pictures);
+  record.question = what.question;
   record.outcome = outcome;
   if (const auto status = audit_->append(record); !status.ok()) callbacks_.trouble(status);
 }
 
 // Ends the segment if it is still open, and says so.
 void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) {
-  SegmentResult result;
+  Segment segment;
   {
     const std::lock_guard lock(mutex_);
-    changed_.notify_all();
     const auto found = segments_.find(serial);
     if (found == segments_.end()) return;
-    Segment &segment = found->second;
-    account(segment, outcome.asked, outcome.answer.ok() ? "answered" : outcome.answer.status().message());
-    if (!outcome.answer.ok() && keep(segment, outcome.answer.status())) {
-      segments_.erase(found);
-      return;
-    }
+    segment = std::move(found->second);
+    segments_.erase(found);
+    ++reporting_;
+  }
+  if (segment.left) account(segment.what, segment.made, outcome.asked, words_for(outcome.answer));
+  if (outcome.answer.ok() || !keep(segment, outcome.answer.status())) {
+    SegmentResult result;
     result.verified = confirms(outcome.answer, segment.draft);
     result.plain = segment.plain;
     result.link_is_down = link_is_down;
     result.outcome = std::move(outcome);
     if (segment.complete) result.latency_ms = to_milliseconds(Clock::now() - segment.completed);
     result.segment = std::move(segment.what);
-    segments_.erase(found);
-    ++reporting_;
+    report(result);
   }
-  report(result);
   const std::lock_guard lock(mutex_);
   --reporting_;
   changed_.notify_all();

@@ -131,9 +131,12 @@ class SegmentSender {
   void end(Serial serial, CloudOutcome outcome, bool link_is_down = false);
   void end(Serial serial, Status why);
   bool keep(Segment &segment, const Status &why);
-  void account(const Segment &segment, const std::string &endpoint, const std::string &outcome);
+  void account(const SegmentBegin &what, std::vector<AuditPicture> pictures, const std::string &endpoint,
+               const std::string &outcome);
   void report(const SegmentResult &result);
   void cancel_all();
+  template <typename Wanted>
+  void cancel_those(Wanted wanted);
 
   const CloudOffloadSettings settings_;
   const Callbacks callbacks_;

@@ -125,7 +125,7 @@ void SegmentSpool::ask_next() {
   auto &[ticket, entry] = *next.value().taken;
   {
     const std::lock_guard lock(mutex_);
-    asked_ = Asked{ticket, entry.header};
+    asked_ = Asked{ticket, entry.header, entry.images};
   }
   const auto sent =
       client_.submit({model_, entry.header.question, std::move(entry.images), entry.header.max_tokens, {}},
@@ -149,6 +149,9 @@ void SegmentSpool::pause(bool asked_before) {
 }
 
 void SegmentSpool::take_answer(const Asked &asked, CloudOutcome outcome) {
+  bool ours = false;
+  const auto segment = segment_of(asked.header, &ours);
+  callbacks_.left(segment, asked.images, outcome);
   const auto kind = outcome.answer.status().kind();
   // A request that is refused for its own sake would be refused again; what the stop cut off would not.
   const bool over =
@@ -158,8 +161,6 @@ void SegmentSpool::take_answer(const Asked &asked, CloudOutcome outcome) {
     return pause(false);
   }
   (void)spool_->done(asked.ticket);
-  bool ours = false;
-  const auto segment = segment_of(asked.header, &ours);
   callbacks_.ended(segment, std::move(outcome), ours);
 }
 

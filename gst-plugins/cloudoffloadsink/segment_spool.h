@@ -34,6 +34,8 @@ class SegmentSpool {
     // Asked after all; or neither asked nor kept: the folder is full, or it is too old by now. `ours`: a
     // segment of this run, whose owner still knows its id.
     std::function<void(const SegmentBegin &, CloudOutcome, bool ours)> ended;
+    // Sent, whatever came of it.
+    std::function<void(const SegmentBegin &, const std::vector<JpegBytes> &, const CloudOutcome &)> left;
     std::function<void()> room;  // the client has room again that was taken for what waited; on its thread
   };
 
@@ -58,6 +60,7 @@ class SegmentSpool {
   struct Asked {
     Spool::Ticket ticket;
     SpoolHeader header;
+    std::vector<JpegBytes> images;
   };
 
   SegmentSpool(std::unique_ptr<Spool> spool, std::string model, CloudClient &client, Callbacks callbacks);

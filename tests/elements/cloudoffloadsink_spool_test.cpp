@@ -57,7 +57,8 @@ TEST_F(CloudOffloadSinkSpool, SegmentsOutliveTheProcess) {
     EXPECT_EQ(statistic(sink.element(), "failed"), 0U);
   }
   const FaultServer server({Behaviour::reply(200, completion("Red."))});
-  Sink sink(spooled(server.url()));
+  const auto log = folder_ + ".audit";
+  Sink sink(spooled(server.url()) + "audit-log=" + log);
   const auto answered = wait_for(sink, "cloud-answer");
   const GstStructure *fields = gst_message_get_structure(answered.get());
   EXPECT_STREQ(gst_structure_get_string(fields, "text"), "Red.");
@@ -69,6 +70,12 @@ TEST_F(CloudOffloadSinkSpool, SegmentsOutliveTheProcess) {
   while (const EventPtr event{gst_harness_try_pull_upstream_event(sink.harness())})
     EXPECT_FALSE(parse_cloud_answer(event.get())) << "its owner is gone";
   EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
+  gchar *lines = nullptr;
+  ASSERT_TRUE(g_file_get_contents(log.c_str(), &lines, nullptr, nullptr));
+  EXPECT_NE(std::string(lines).find(R"("owner":"mllm0","id":7)"), std::string::npos) << lines;
+  EXPECT_NE(std::string(lines).find(R"("outcome":"answered")"), std::string::npos) << lines;
+  g_free(lines);
+  std::filesystem::remove(log);
 }
 
 // Breaks when what waits is not asked once the server is back, or its owner does not hear of it.

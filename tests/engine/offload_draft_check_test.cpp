@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "offload/chat/same_words.h"
+
 namespace saccade {
 namespace {
 
@@ -91,6 +93,16 @@ TEST(DraftCheck, OtherTokensTellNothing) {
 // Breaks when a token of unknown rank counts as accepted.
 TEST(DraftCheck, WhatIsNotToldIsNotAccepted) {
   EXPECT_EQ(check_draft(prompt({{"A", 1, 0}, {" car", 0, 0}}), "A car").accepted, "A");
+}
+
+// Breaks when a draft that the cloud confirms counts as another answer for its full stop, or another one as
+// confirmed.
+TEST(SameWords, CaseSpaceAndPunctuationDoNotCount) {
+  EXPECT_TRUE(same_words("Red.", "red"));
+  EXPECT_TRUE(same_words(" A  red\ncar!", "a red car"));
+  EXPECT_FALSE(same_words("a red car", "a car"));
+  EXPECT_FALSE(same_words("redcar", "red car"));
+  EXPECT_TRUE(same_words("", "..."));
 }
 
 }  // namespace
