@@ -39,7 +39,7 @@ def save(figure, folder, name):
     return name + (".png" if large else ".svg")
 
 
-def across(axes, values):
+def scale_across(axes, values):
     """The horizontal axis: logarithmic where the values are far apart, with round numbers at its ticks."""
     values = [value for value in values if value > 0]
     if not values or max(values) / min(values) < WIDE:
@@ -70,7 +70,7 @@ def draw_accuracy(folder, part, mode, name):
         size = LARGEST - (LARGEST - SMALLEST) * k / len(points)
         axes.errorbar(cost["value"], 100 * right["value"], xerr=across, yerr=up, label=label, linestyle="none",
                       markersize=size, markeredgecolor="white", elinewidth=0.9, capsize=2, **style(k))
-    across(axes, [cost["value"] for _, cost, _ in points])
+    scale_across(axes, [cost["value"] for _, cost, _ in points])
     axes.set_xlabel(what)
     axes.set_ylabel("Right over time, % of checks")
     legend(axes)
@@ -89,7 +89,7 @@ def draw_latency(folder, rows, mode, name):
         axes.step([max(NEVER, s) for s in late], shares, where="post", linewidth=1.6,
                   label="%s (n = %d)" % (row.name, len(late)), color=COLOURS[k % len(COLOURS)],
                   linestyle=LINES[k % len(LINES)])
-    across(axes, [max(NEVER, s) for _, late in drawn for s in (late[0], late[-1])])
+    scale_across(axes, [max(NEVER, s) for _, late in drawn for s in (late[0], late[-1])])
     axes.set_ylim(0, 101)
     axes.set_xlabel("From the picture to the answer, seconds" + (" of virtual time" if mode == "exact" else ""))
     axes.set_ylabel("Answers that are there, %")

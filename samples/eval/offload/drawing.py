@@ -1,7 +1,7 @@
 """The plots of offloading: accuracy against what is sent, and how late answers are, a picture per link."""
 
 import plots
-from plots import COLOURS, LINES, NEVER, SIZE, STYLE, across, legend, plt, save, style
+from plots import COLOURS, LINES, NEVER, SIZE, STYLE, scale_across, legend, plt, save, style
 
 
 def _accuracy(folder, link, rows):
@@ -27,7 +27,7 @@ def _latency(folder, link, rows):
         shares = [100 * (n + 1) / len(waits) for n in range(len(waits))]
         axes.step(waits, shares, where="post", linewidth=1.6, label="%s (n = %d)" % (name, len(waits)), color=COLOURS[k % len(COLOURS)],
                   linestyle=LINES[k % len(LINES)])
-    across(axes, [max(NEVER, wait) for row in rows.values() for wait in (row["waits"][0], row["waits"][-1])])
+    scale_across(axes, [max(NEVER, wait) for row in rows.values() for wait in (row["waits"][0], row["waits"][-1])])
     axes.set_ylim(0, 101)
     axes.set_xlabel("From the picture to the last answer about it, seconds")
     axes.set_ylabel("Answers that are there, %")
