@@ -1,7 +1,7 @@
 """The plots of offloading: accuracy against what is sent, and how late answers are, a picture per link."""
 
 import plots
-from plots import COLOURS, LINES, NEVER, SIZE, STYLE, scale_across, legend, plt, save, style
+from plots import COLOURS, LINES, NEVER, SIZE, STYLE, legend, plt, save, scale_across, style
 
 
 def _accuracy(folder, link, rows):

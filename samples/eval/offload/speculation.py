@@ -7,8 +7,9 @@ import json
 import time
 from dataclasses import dataclass
 
+from errors import EvalError
 from offload import policies, programs
-from sessions.server_rounds import jpegs
+from sessions.server_rounds import jpegs_of
 
 @dataclass(frozen=True)
 class Counts:
@@ -48,7 +49,7 @@ class Client:
         response = self._connection.getresponse()
         answer = json.loads(response.read())
         if response.status != http.client.OK:
-            raise programs.EvalError("saccade-server refused a question: %s" % answer["error"]["message"])
+            raise EvalError("saccade-server refused a question: %s" % answer["error"]["message"])
         return answer["choices"][0], answer["usage"], answer.get("prompt_logprobs")
 
     def plainly(self, jpeg, _draft):
@@ -83,7 +84,7 @@ def _descriptions(pair, question, pictures):
 
 def measure(pairs, clip, question, counts):
     """[{"picture", "round", "way", "draft", "seconds", "text", "tokens", "calls", "accepted"}]"""
-    every = jpegs(clip, 2 * counts.pictures, *SIZE)
+    every = jpegs_of(clip, 2 * counts.pictures, *SIZE)
     own, edge = (_descriptions(pairs[role], question, every) for role in ("cloud", "edge"))
     long = [i for i, answer in enumerate(own) if answer["tokens"] >= LEAST_TOKENS][:counts.pictures]
     drafts = {"edge": edge, "cloud": own}

@@ -15,7 +15,7 @@ QUALITY = (cv2.IMWRITE_JPEG_QUALITY, 95)
 MAX_TOKENS = 64
 
 
-def jpegs(clip, count, width, height):
+def jpegs_of(clip, count, width, height):
     """The first pictures of the clip, as session_bench has them."""
     video = cv2.VideoCapture(clip)
     fps, found, frame = video.get(cv2.CAP_PROP_FPS), [], 0
@@ -62,7 +62,7 @@ def measure(bench, window, pictures):
     answers = []
     with _Ours(bench, question, window, pictures) as ours, \
             LlamaServer(bench.pair.model, bench.pair.mmproj, threads=ours.size["threads"]) as server:
-        jpegs = jpegs(bench.clip, pictures, ours.size["width"], ours.size["height"])
+        jpegs = jpegs_of(bench.clip, pictures, ours.size["width"], ours.size["height"])
         for i in range(len(jpegs)):
             shown = jpegs[max(0, i + 1 - window):i + 1]
             mine = ours.answer() if i % 2 else None   # who is first changes each time
