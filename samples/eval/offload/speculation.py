@@ -11,8 +11,10 @@ from errors import EvalError
 from offload import policies, programs
 from sessions.server_rounds import jpegs_of
 
+
 @dataclass(frozen=True)
 class Counts:
+    """Pictures with descriptions that are long enough; rounds take the drafts in turns."""
     pictures: int = 24
     rounds: int = 4
 
