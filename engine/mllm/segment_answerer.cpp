@@ -105,6 +105,14 @@ Status SegmentAnswerer::hear(const AudioBlock &sound, std::stop_token stop) {
   return {};
 }
 
+bool SegmentAnswerer::note_on(const StreamInterval &about, const std::string &words) {
+  const auto of_it = [&](const Seen &seen) { return seen.pts >= about.start && seen.pts < about.end; };
+  const auto newest = std::find_if(window_.rbegin(), window_.rend(), of_it);
+  if (newest == window_.rend()) return false;
+  newest->images.push_back(session_->words(words));
+  return true;
+}
+
 Status SegmentAnswerer::note(const std::string &words) {
   if (window_.empty())
     return {StatusKind::invalid_argument, "no picture was seen yet that the words could be about"};

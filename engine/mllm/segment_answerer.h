@@ -77,6 +77,9 @@ class SegmentAnswerer {
   Status hear(const AudioBlock &sound, std::stop_token stop);
   // Words about the picture that was seen last, read after it by every question. invalid_argument likewise.
   Status note(const std::string &words);
+  // Words about the newest picture of the interval, likewise. False when none of it is in the window any
+  // more.
+  bool note_on(const StreamInterval &about, const std::string &words);
 
   // The patches that see() encodes when it is given this map; empty = all.
   PatchMap refreshed(const PatchMap &refresh) const;

@@ -257,6 +257,10 @@ void LocalRun::publish_cloud(const OffloadLink::Arrived &arrived) {
     const std::lock_guard lock(mutex_);
     ++counters_.corrected;
   }
+  // After edgeVLM (arXiv 2508.12638): a late answer of the cloud becomes what the edge knows.
+  if (settings_.cloud_knowledge)
+    answerer_->note_on(answer.about,
+                       "[Asked \"" + answer.question + "\", a larger model said: " + answer.text + "]\n");
   if (standing_ && answer.supersedes && standing_->id == *answer.supersedes) standing_ = answer;
 }
 

@@ -289,6 +289,11 @@ void add_offload(Table &t) {
   t.share(
       {"cloud-error", "Cloud error", "How often (0 to 1) the cloud is wrong when it sees everything"},
       [](Settings & s) -> auto & { return s.router.cloud_error; });
+  t.yes_or_no(
+      {"cloud-knowledge", "Cloud knowledge",
+       "Whether later questions are told what the cloud said of a picture that they are about, too (true or "
+       "false)"},
+      [](Settings & s) -> auto & { return s.cloud_knowledge; });
   t.count(
       {"offload-size", "Offload size", "Longest edge of the pictures on the offload pad, in pixels"}, 16,
       8192, [](Settings & s) -> auto & { return s.offload_size; });

@@ -53,6 +53,21 @@ TEST(LocalMllm, AFailedCloudLeavesTheLocalAnswer) {
             std::string::npos);
 }
 
+// Breaks when later questions about a picture are not told what the cloud said of it, or are told unasked.
+TEST(LocalMllm, WhatTheCloudSaidIsKnownLater) {
+  const auto prompt_tokens = [](const char *knowledge) {
+    Mind mind((std::string("route-policy=cloud,window=2,cloud-knowledge=") + knowledge).c_str());
+    Cloud cloud(mind, saying("dusk"));
+    mind.push(picture(1));
+    mind.pull();
+    mind.pull();
+    mind.push(picture(2));
+    mind.finish();
+    return mind.statistic("prompt-tokens");
+  };
+  EXPECT_GT(prompt_tokens("true"), prompt_tokens("false") + 10);
+}
+
 TEST(LocalMllm, EdgeOnlySendsNothing) {
   Mind mind("route-policy=edge");
   Cloud cloud(mind, saying("dusk"));
