@@ -83,7 +83,7 @@ static void saccade_cloud_offload_sink_class_init(SaccadeCloudOffloadSinkClass *
   object_class->finalize = saccade_cloud_offload_sink_finalize;
   object_class->set_property = saccade_cloud_offload_sink_set_property;
   object_class->get_property = saccade_cloud_offload_sink_get_property;
-  cloud::install_properties(object_class);
+  cloud::properties().install(object_class);
 
   // answer (owner, id, text, confidence): from the network thread; change no state in it.
   signals[SIGNAL_ANSWER] =
@@ -140,18 +140,19 @@ static void saccade_cloud_offload_sink_set_property(GObject *object, guint id, c
                                                     GParamSpec *pspec) {
   auto priv = SACCADE_CLOUD_OFFLOAD_SINK(object)->priv;
   const std::lock_guard lock(priv->mutex);
-  if (!cloud::set_setting(priv->settings, id, value)) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  if (!cloud::properties().set(priv->settings, id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void saccade_cloud_offload_sink_get_property(GObject *object, guint id, GValue *value,
                                                     GParamSpec *pspec) {
   auto self = SACCADE_CLOUD_OFFLOAD_SINK(object);
-  if (id == cloud::kStatisticsProperty) {
+  if (id == cloud::properties().kStatistics) {
     g_value_take_boxed(value, cloud::to_structure(statistics_of(self)));
     return;
   }
   auto settings = settings_of(self);
-  if (!cloud::get_setting(settings, id, value)) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
+  if (!cloud::properties().get(settings, id, value)) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 // --- Start and stop

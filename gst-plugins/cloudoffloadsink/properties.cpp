@@ -1,7 +1,5 @@
 #include "cloudoffloadsink/properties.h"
 
-#include "common/property_table.h"
-
 namespace saccade::gst::cloud {
 namespace {
 
@@ -142,7 +140,9 @@ void add_spool(Table &t) {
       [](Settings & s) -> auto & { return s.spool.order; });
 }
 
-const Table &table() {
+}  // namespace
+
+const PropertyTable<CloudOffloadSettings> &properties() {
   static const Table made = [] {
     Table t;
     add_server(t);
@@ -150,33 +150,13 @@ const Table &table() {
     add_questions(t);
     add_pictures(t);
     add_spool(t);
+    t.statistics(
+        "Counts of segments, segments answered, verified, failed and cancelled, frames skipped, segments "
+        "waiting on the disk and waiting-bytes, bytes-sent and bytes-received, round-trip-ms "
+        "(milliseconds) and link-up");
     return t;
   }();
   return made;
-}
-
-constexpr guint kFirstSetting = kStatisticsProperty + 1;
-
-}  // namespace
-
-void install_properties(GObjectClass *object_class) {
-  table().install(object_class, kFirstSetting);
-  g_object_class_install_property(
-      object_class, kStatisticsProperty,
-      g_param_spec_boxed(
-          "statistics", "Statistics",
-          "Counts of segments, segments answered, verified, failed and cancelled, frames skipped, segments "
-          "waiting on the disk and waiting-bytes, bytes-sent and bytes-received, round-trip-ms "
-          "(milliseconds) and link-up",
-          GST_TYPE_STRUCTURE, static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
-}
-
-bool set_setting(CloudOffloadSettings &settings, guint id, const GValue *value) {
-  return id >= kFirstSetting && table().set(settings, id - kFirstSetting, value);
-}
-
-bool get_setting(CloudOffloadSettings &settings, guint id, GValue *value) {
-  return id >= kFirstSetting && table().get(settings, id - kFirstSetting, value);
 }
 
 }  // namespace saccade::gst::cloud

@@ -164,27 +164,35 @@ class PropertyTable {
         });
   }
 
-  // With ids from `first` on.
-  void install(GObjectClass *object_class, guint first) const {
-    for (std::size_t i = 0; i < properties_.size(); ++i)
-      g_object_class_install_property(object_class, first + static_cast<guint>(i), properties_[i].spec);
+  // The one property that settings do not hold: the element reads it itself.
+  static constexpr guint kStatistics = 1;
+  void statistics(const char *blurb) {
+    statistics_ = g_param_spec_boxed("statistics", "Statistics", blurb, GST_TYPE_STRUCTURE,
+                                     static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   }
 
-  // False when there is no such place.
-  bool set(Settings &settings, std::size_t place, const GValue *value) const {
-    if (place >= properties_.size()) return false;
-    properties_[place].set(settings, value);
+  void install(GObjectClass *object_class) const {
+    g_object_class_install_property(object_class, kStatistics, statistics_);
+    for (std::size_t i = 0; i < properties_.size(); ++i)
+      g_object_class_install_property(object_class, kFirst + static_cast<guint>(i), properties_[i].spec);
+  }
+
+  // False when `id` is no setting. The caller holds the lock of the settings.
+  bool set(Settings &settings, guint id, const GValue *value) const {
+    if (!is_setting(id)) return false;
+    properties_[id - kFirst].set(settings, value);
     return true;
   }
-  bool get(Settings &settings, std::size_t place, GValue *value) const {
-    if (place >= properties_.size()) return false;
-    properties_[place].get(settings, value);
+  bool get(Settings &settings, guint id, GValue *value) const {
+    if (!is_setting(id)) return false;
+    properties_[id - kFirst].get(settings, value);
     return true;
   }
 
  private:
   using Set = std::function<void(Settings &, const GValue *)>;
   using Get = std::function<void(Settings &, GValue *)>;
+  static constexpr guint kFirst = kStatistics + 1;
   struct Property {
     GParamSpec *spec;  // the class's, from install() on
     Set set;
@@ -195,7 +203,10 @@ class PropertyTable {
     properties_.push_back({spec, std::move(set), std::move(get)});
   }
 
+  bool is_setting(guint id) const { return id >= kFirst && id - kFirst < properties_.size(); }
+
   Settings defaults_;
+  GParamSpec *statistics_ = nullptr;  // likewise
   std::vector<Property> properties_;
 };
 

@@ -95,7 +95,7 @@ static void gst_local_mllm_class_init(GstLocalMllmClass *klass) {
   object_class->finalize = gst_local_mllm_finalize;
   object_class->set_property = gst_local_mllm_set_property;
   object_class->get_property = gst_local_mllm_get_property;
-  saccade::gst::install_properties(object_class);
+  saccade::gst::properties().install(object_class);
 
   /**
    * GstLocalMllm::answer:
@@ -160,7 +160,7 @@ static void gst_local_mllm_set_property(GObject *object, guint id, const GValue 
   std::vector<std::string> standing;
   {
     const std::lock_guard lock(priv->lock);
-    if (!saccade::gst::set_setting(priv->settings, id, value)) {
+    if (!saccade::gst::properties().set(priv->settings, id, value)) {
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
       return;
     }
@@ -172,12 +172,12 @@ static void gst_local_mllm_set_property(GObject *object, guint id, const GValue 
 
 static void gst_local_mllm_get_property(GObject *object, guint id, GValue *value, GParamSpec *spec) {
   auto self = GST_LOCAL_MLLM(object);
-  if (id == saccade::gst::kStatisticsProperty) {
+  if (id == saccade::gst::properties().kStatistics) {
     if (const auto run = running(self)) g_value_take_boxed(value, run->statistics());
     return;
   }
   const std::lock_guard lock(self->priv->lock);
-  if (!saccade::gst::get_setting(self->priv->settings, id, value))
+  if (!saccade::gst::properties().get(self->priv->settings, id, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 

@@ -1,7 +1,6 @@
 #include "localmllm/properties.h"
 
 #include "common/encoder_kind.h"
-#include "common/property_table.h"
 
 namespace saccade::gst {
 namespace {
@@ -320,34 +319,15 @@ Table make_table() {
   add_time(table);
   add_offload(table);
   add_metrics(table);
+  table.statistics("Counts of frames, answers and tokens, and times in milliseconds; none when stopped");
   return table;
 }
 
-const Table &table() {
-  static const Table made = make_table();
-  return made;
-}
-
-constexpr guint kFirstSetting = kStatisticsProperty + 1;
-
 }  // namespace
 
-void install_properties(GObjectClass *object_class) {
-  table().install(object_class, kFirstSetting);
-  g_object_class_install_property(
-      object_class, kStatisticsProperty,
-      g_param_spec_boxed("statistics", "Statistics",
-                         "Counts of frames, answers and tokens, and times in milliseconds; none when stopped",
-                         GST_TYPE_STRUCTURE,
-                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
-}
-
-bool set_setting(LocalMllmSettings &settings, guint id, const GValue *value) {
-  return id >= kFirstSetting && table().set(settings, id - kFirstSetting, value);
-}
-
-bool get_setting(LocalMllmSettings &settings, guint id, GValue *value) {
-  return id >= kFirstSetting && table().get(settings, id - kFirstSetting, value);
+const PropertyTable<LocalMllmSettings> &properties() {
+  static const Table made = make_table();
+  return made;
 }
 
 }  // namespace saccade::gst

@@ -1,19 +1,11 @@
 // The properties of localmllm: how they are named, bounded and explained, and how they reach the settings.
 #pragma once
 
-#include <gst/gst.h>
-
+#include "common/property_table.h"
 #include "localmllm/settings.h"
 
 namespace saccade::gst {
 
-// The one property that settings do not hold.
-inline constexpr guint kStatisticsProperty = 1;
-
-void install_properties(GObjectClass *object_class);
-
-// True when `id` is a setting. The caller holds the lock of the settings.
-bool set_setting(LocalMllmSettings &settings, guint id, const GValue *value);
-bool get_setting(LocalMllmSettings &settings, guint id, GValue *value);
+const PropertyTable<LocalMllmSettings> &properties();
 
 }  // namespace saccade::gst

@@ -268,10 +268,10 @@ const std::vector<Labelled> &labelled() {
 
 // If this fails, the figures that face_detector.h gives for what is found are no longer true.
 TEST(FaceDetector, FindsWhatItsHeaderSays) {
-  const char *named = std::getenv("SACCADE_PHOTOS");
-  const std::filesystem::path photos = named ? named : "/work/shared/data/photos/coco_free";
+  const char *named = std::getenv("SACCADE_DATA_DIR");
+  const auto photos = std::filesystem::path(named ? named : SACCADE_DATA_BESIDE) / "photos" / "coco_free";
   SKIP_WITHOUT(kCascades, "install Debian's package opencv-data");
-  SKIP_WITHOUT(photos, "name the folder of the photographs in SACCADE_PHOTOS");
+  SKIP_WITHOUT(photos, "name the folder that has photos/ in SACCADE_DATA_DIR");
   auto detector = FaceDetector::open();
   ASSERT_TRUE(detector.ok()) << detector.status().message();
   int faces = 0, found = 0, large = 0, large_found = 0;

@@ -95,18 +95,23 @@ class Program(unittest.TestCase):
             said = "".join(json.loads(event)["choices"][0]["delta"].get("content", "") for event in events[:-1])
             self.assertEqual(said, text_of(ask(url, {**body, "stream": False})))
 
+    def under_way(self, process, url, asking):
+        """A thread that asks, once the server has taken its question, and the list that gets the answer."""
+        answers = []
+        client = threading.Thread(target=lambda: answers.append(asking()))
+        client.start()
+        while "saccade_server_in_flight{} 1" not in curl(url + "/metrics")[1]:
+            self.assertIsNone(process.poll())
+            self.assertTrue(client.is_alive(), "the answer came before anybody saw that it was asked for")
+        return answers, client
+
     def test_a_stop_finishes_what_was_taken(self):
         with server(SERVER, "--parallel", "1") as (process, url):
             schema = {"type": "array", "minItems": 40, "maxItems": 40,
                       "items": {"type": "string", "minLength": 60, "maxLength": 60}}
             body = question(draw_scene(scene(), 640, 360), "what is it?", max_tokens=400, response_format={
                 "type": "json_schema", "json_schema": {"name": "long", "schema": schema}})
-            answers = []
-            client = threading.Thread(target=lambda: answers.append(ask(url, body)))
-            client.start()
-            while "saccade_server_in_flight{} 1" not in curl(url + "/metrics")[1]:
-                self.assertIsNone(process.poll())
-                self.assertTrue(client.is_alive(), "the answer came before anybody saw that it was asked for")
+            answers, client = self.under_way(process, url, lambda: ask(url, body))
             status, said = stop(process)
             client.join()
         self.assertEqual(status, 0)
@@ -119,13 +124,8 @@ class Program(unittest.TestCase):
                       "items": {"type": "string", "minLength": 200, "maxLength": 200}}
             body = question(draw_scene(scene(), 640, 360), "what is it?", max_tokens=100000, response_format={
                 "type": "json_schema", "json_schema": {"name": "long", "schema": schema}})
-            answers = []
-            client = threading.Thread(target=lambda: answers.append(
-                curl("--data", "@-", url + "/v1/chat/completions", body=body)))
-            client.start()
-            while "saccade_server_in_flight{} 1" not in curl(url + "/metrics")[1]:
-                self.assertIsNone(process.poll())
-                self.assertTrue(client.is_alive(), "the answer came before anybody saw that it was asked for")
+            answers, client = self.under_way(process, url, lambda: curl(
+                "--data", "@-", url + "/v1/chat/completions", body=body))
             status, said = stop(process)
             client.join()
         self.assertEqual(status, 0)
