@@ -6,7 +6,7 @@
 #include <mutex>
 
 #include "faults/fault_server.h"
-#include "offload/cloud/cloud_client.h"
+#include "offload_cloud.h"
 
 namespace saccade {
 namespace {
@@ -17,16 +17,7 @@ using faults::completion;
 using faults::FaultServer;
 using std::chrono::milliseconds;
 
-const ChatQuestion kQuestion{"m", "What?", {{0xFF, 0xD8, 0xFF, 0xD9}}, 8};
 const std::string kDraft = "A red car";
-
-CloudSettings settings_for(const std::string &endpoint) {
-  CloudSettings settings;
-  settings.endpoint = endpoint;
-  settings.retry_backoff_factor = milliseconds(1);
-  settings.link.failures_to_open = 1000;
-  return settings;
-}
 
 // A client, and what comes of the questions that it is asked one after the other.
 class Asker {

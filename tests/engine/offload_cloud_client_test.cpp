@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "faults/fault_server.h"
+#include "offload_cloud.h"
 
 namespace saccade {
 namespace {
@@ -42,17 +43,6 @@ class Outcomes {
   std::condition_variable changed_;
   std::vector<CloudOutcome> outcomes_;
 };
-
-const ChatQuestion kQuestion{"model-x", "What?", {{0xFF, 0xD8, 0xFF, 0xD9}}, 8};
-
-// A client whose waits are short; the link never goes down unless a test asks for it.
-CloudSettings settings_for(const std::string &endpoint) {
-  CloudSettings settings;
-  settings.endpoint = endpoint;
-  settings.retry_backoff_factor = milliseconds(1);
-  settings.link.failures_to_open = 1000;
-  return settings;
-}
 
 CloudOutcome ask_once(const CloudSettings &settings) {
   Outcomes outcomes;

@@ -1,7 +1,5 @@
 #include "faults/fault_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +12,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "faults/loopback.h"
+
 namespace saccade::faults {
 
 namespace {
@@ -22,9 +22,7 @@ constexpr int kPollMilliseconds = 10;  // how soon a thread sees that it should 
 
 int listen_on_loopback(int *port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto address = loopback(0);
   socklen_t size = sizeof address;
   const auto any = reinterpret_cast<sockaddr *>(&address);
   if (fd < 0 || ::bind(fd, any, size) != 0 || ::listen(fd, 64) != 0 || ::getsockname(fd, any, &size) != 0) {

@@ -1,4 +1,5 @@
 #include "faults/link_emulator.h"
+#include "faults/loopback.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -26,14 +27,6 @@ constexpr int kReceiveBuffer =
 constexpr int kBacklog = 256;
 
 [[noreturn]] void fail(const char *what) { throw std::system_error(errno, std::generic_category(), what); }
-
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  return address;
-}
 
 FileDescriptor new_socket() {
   return FileDescriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

@@ -1,5 +1,6 @@
 // A bad link between real sockets. What it did is judged by its own statistics, never by a clock.
 #include "faults/link_emulator.h"
+#include "faults/loopback.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -23,14 +24,6 @@ std::string counting(std::size_t size) {
   std::string bytes(size, '\0');
   for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 31 + i / 251);
   return bytes;
-}
-
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  return address;
 }
 
 // A blocking socket with patience.
