@@ -123,10 +123,17 @@ def run_gate(options):
     return benchmark.run(out, options.docs, max(1, options.jobs), say)
 
 
+def _check_own_clips(name, options):
+    """Of a benchmark that brings its own."""
+    if options.suite or options.clip:
+        raise EvalError("%s has clips of its own: leave --suite and --clip out" % name, USAGE)
+    if options.quick and options.docs:
+        raise EvalError("--quick's figures mean nothing: leave --docs out", USAGE)
+
+
 def run_encoder(options):
     """-> exit status"""
-    if options.suite or options.clip:
-        raise EvalError("--encoder has clips of its own: leave --suite and --clip out", USAGE)
+    _check_own_clips("--encoder", options)
     plugin_folder()
     from encoder import benchmark   # pylint: disable=import-outside-toplevel  (only this needs the labels of real footage)
     out = options.out or os.path.join(PROJECT, "build", "eval", "encoder")
@@ -135,10 +142,7 @@ def run_encoder(options):
 
 def run_sessions(options):
     """-> exit status"""
-    if options.suite or options.clip:
-        raise EvalError("--sessions has clips of its own: leave --suite and --clip out", USAGE)
-    if options.quick and options.docs:
-        raise EvalError("--quick's figures mean nothing: leave --docs out", USAGE)
+    _check_own_clips("--sessions", options)
     plugin_folder()
     from sessions import benchmark   # pylint: disable=import-outside-toplevel  (only this needs llama-server's client)
     status, section = benchmark.run(options.sessions, options, say)
@@ -149,10 +153,7 @@ def run_sessions(options):
 
 def run_offload(options):
     """-> exit status"""
-    if options.suite or options.clip:
-        raise EvalError("--offload has clips of its own: leave --suite and --clip out", USAGE)
-    if options.quick and options.docs:
-        raise EvalError("--quick's figures mean nothing: leave --docs out", USAGE)
+    _check_own_clips("--offload", options)
     plugin_folder()
     from offload import benchmark   # pylint: disable=import-outside-toplevel  (only this needs a link and a replay)
     return benchmark.run(options.offload, options, say)

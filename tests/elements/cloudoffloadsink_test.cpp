@@ -290,20 +290,9 @@ TEST(CloudOffloadSink, WrongSettingsFailAtStartWithASentence) {
       {"api-key-file=/nonexistent/key", "api-key-file \"/nonexistent/key\" cannot be read"},
   };
   for (const auto &[properties, expected] : cases) {
-    const auto line = std::string("cloudoffloadsink ") + properties;
-    const ElementPtr element(GST_ELEMENT(gst_object_ref_sink(gst_parse_launch(line.c_str(), nullptr))));
-    const BusPtr bus(gst_bus_new());
-    gst_element_set_bus(element.get(), bus.get());
-    EXPECT_EQ(gst_element_set_state(element.get(), GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
-    const MessagePtr message(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR));
-    ASSERT_TRUE(message);
-    GError *error = nullptr;
-    gst_message_parse_error(message.get(), &error, nullptr);
-    EXPECT_NE(std::string(error->message).find(expected), std::string::npos) << error->message;
-    EXPECT_EQ(std::string(error->message).find("secret"), std::string::npos);
-    g_error_free(error);
-    gst_element_set_state(element.get(), GST_STATE_NULL);
-    gst_element_set_bus(element.get(), nullptr);
+    const auto said = refusal_at_start(properties);
+    EXPECT_NE(said.find(expected), std::string::npos) << said;
+    EXPECT_EQ(said.find("secret"), std::string::npos);
   }
 }
 

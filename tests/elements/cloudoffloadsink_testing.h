@@ -78,6 +78,19 @@ class Sink {
   GstHarness *harness_ = nullptr;
 };
 
+// The sentence with which an element of these properties refuses to start; empty when it starts.
+inline std::string refusal_at_start(const std::string &properties) {
+  const auto line = "cloudoffloadsink " + properties;
+  const ElementPtr element(GST_ELEMENT(gst_object_ref_sink(gst_parse_launch(line.c_str(), nullptr))));
+  const BusPtr bus(gst_bus_new());
+  gst_element_set_bus(element.get(), bus.get());
+  const bool failed = gst_element_set_state(element.get(), GST_STATE_PAUSED) == GST_STATE_CHANGE_FAILURE;
+  const MessagePtr error(gst_bus_pop_filtered(bus.get(), GST_MESSAGE_ERROR));
+  gst_element_set_state(element.get(), GST_STATE_NULL);
+  gst_element_set_bus(element.get(), nullptr);
+  return failed && error ? text_of(error.get()) : std::string();
+}
+
 inline std::string endpoint(const faults::FaultServer &server) { return "endpoint=" + server.url() + " "; }
 
 // The pictures in a request's body, decoded from their data URIs.
