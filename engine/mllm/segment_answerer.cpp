@@ -5,6 +5,12 @@
 
 namespace saccade {
 
+namespace {
+
+constexpr std::size_t kMostLearnt = 4;  // answers about a picture: all share its place in the context
+
+}  // namespace
+
 Result<std::unique_ptr<SegmentAnswerer>> SegmentAnswerer::create(const ModelFiles &files,
                                                                  const SegmentAnswererOptions &options) {
   auto pair = ModelPair::open(files);
@@ -105,11 +111,17 @@ Status SegmentAnswerer::hear(const AudioBlock &sound, std::stop_token stop) {
   return {};
 }
 
-bool SegmentAnswerer::note_on(const StreamInterval &about, const std::string &words) {
+bool SegmentAnswerer::learn(const StreamInterval &about, const std::string &question,
+                            const std::string &answer) {
   const auto of_it = [&](const Seen &seen) { return seen.pts >= about.start && seen.pts < about.end; };
   const auto newest = std::find_if(window_.rbegin(), window_.rend(), of_it);
   if (newest == window_.rend()) return false;
-  newest->images.push_back(session_->words(words));
+  auto &learnt = newest->learnt;
+  std::erase_if(learnt, [&](const Learnt &one) { return one.question == question; });
+  if (learnt.size() == kMostLearnt) learnt.erase(learnt.begin());
+  std::string words = "[Asked \"";
+  words.append(question).append("\", a larger model said: ").append(answer).append("]\n");
+  learnt.push_back({question, session_->words(words)});
   return true;
 }
 
@@ -133,7 +145,10 @@ Result<Answer> SegmentAnswerer::answer(const std::string &question, std::stop_to
     return Status{StatusKind::invalid_argument,
                   "\"" + question + "\" cannot be answered: no picture was seen yet"};
   std::vector<EncodedImage> images;
-  for (const auto &seen : window_) images.insert(images.end(), seen.images.begin(), seen.images.end());
+  for (const auto &seen : window_) {
+    images.insert(images.end(), seen.images.begin(), seen.images.end());
+    for (const auto &learnt : seen.learnt) images.push_back(learnt.words);
+  }
   AskOptions asking;
   asking.grammar = grammar_;
   asking.listener = listener;
@@ -159,7 +174,7 @@ void SegmentAnswerer::remember(Seen seen) {
 void SegmentAnswerer::learn_attention(std::span<const float> attention) {
   std::size_t i = 0;
   for (auto &one : window_)
-    for (std::size_t k = 0; k < one.images.size() && i < attention.size(); ++k)
+    for (std::size_t k = 0; k < one.images.size() + one.learnt.size() && i < attention.size(); ++k)
       one.attention += attention[i++];
 }
 

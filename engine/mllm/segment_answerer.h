@@ -77,9 +77,10 @@ class SegmentAnswerer {
   Status hear(const AudioBlock &sound, std::stop_token stop);
   // Words about the picture that was seen last, read after it by every question. invalid_argument likewise.
   Status note(const std::string &words);
-  // Words about the newest picture of the interval, likewise. False when none of it is in the window any
-  // more.
-  bool note_on(const StreamInterval &about, const std::string &words);
+  // What somebody who knows better said about the newest picture of the interval: every question reads it
+  // after the picture, the last answers to the last four questions. False when no picture of the interval is
+  // in the window any more.
+  bool learn(const StreamInterval &about, const std::string &question, const std::string &answer);
 
   // The patches that see() encodes when it is given this map; empty = all.
   PatchMap refreshed(const PatchMap &refresh) const;
@@ -103,12 +104,17 @@ class SegmentAnswerer {
   const GivenUp &given_up() const { return given_up_; }  // of the thread that uses it
 
  private:
+  struct Learnt {
+    std::string question;
+    EncodedImage words;
+  };
   struct Seen {
     // The picture, the part of it that was looked at closer, what was heard and noted.
     std::vector<EncodedImage> images;
     StreamTime pts{};
     Duration encode_time{};
-    float attention = 0;  // of the questions since the last picture came
+    float attention = 0;           // of the questions since the last picture came
+    std::vector<Learnt> learnt{};  // one a question
   };
 
   SegmentAnswerer() = default;

@@ -8,6 +8,7 @@
 #include <gst/gst.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -42,13 +43,15 @@ class StageQueue {
     // return soon. A call into GStreamer that blocks has to be freed by whoever flushes or deactivates pads.
     std::function<void(Payload, std::stop_token)> process;
     std::function<void(EventPtr)> forward;  // on the worker
+    // Optional, on the worker, between two items: the moment that call_at() named has come.
+    std::function<void()> due{};
     // On the thread that pushed, flushed or stopped: the payload will never be processed.
     std::function<void(Payload, DropReason)> dropped;
     // Optional; locked, so it must not call the queue: what takes a leaked payload's place, usually a
     // GAP. Neighbouring GAPs are joined, so that a stalled worker does not pile them up.
-    std::function<EventPtr(const Payload &)> replacement;
+    std::function<EventPtr(const Payload &)> replacement{};
     // Optional, on the thread that flushed or stopped: an event that the worker will never see.
-    std::function<void(EventPtr)> event_dropped;
+    std::function<void(EventPtr)> event_dropped{};
   };
 
   explicit StageQueue(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}
@@ -144,6 +147,14 @@ class StageQueue {
     return true;
   }
 
+  // Has the worker call `due` once, at this moment or as soon after it as it is between two items. The last
+  // call counts, and a flush forgets it; nothing: not at all.
+  void call_at(std::optional<std::chrono::steady_clock::time_point> moment) {
+    const std::lock_guard lock(mutex_);
+    due_at_ = moment;
+    changed_.notify_all();
+  }
+
   // Waits until all that was pushed is done; false when a flush or stop came first. Not from a callback.
   bool drain() {
     std::unique_lock lock(mutex_);
@@ -164,22 +175,41 @@ class StageQueue {
 
   void run() {
     std::unique_lock lock(mutex_);
-    while (true) {
-      changed_.wait(lock, [this] { return stopped_ || (!flushing_ && !items_.empty()); });
-      if (stopped_) return;
-      Item item = std::move(items_.front());
-      items_.pop_front();
-      if (item.index() == 0) --waiting_;
+    while (wait_for_work(lock)) {
       busy_ = true;
-      const auto cancelled = cancel_.get_token();
-      changed_.notify_all();
-      lock.unlock();
-      handle(std::move(item), cancelled);
+      if (is_due()) {
+        due_at_.reset();
+        lock.unlock();
+        callbacks_.due();
+      } else {
+        Item item = std::move(items_.front());
+        items_.pop_front();
+        if (item.index() == 0) --waiting_;
+        const auto cancelled = cancel_.get_token();
+        changed_.notify_all();
+        lock.unlock();
+        handle(std::move(item), cancelled);
+      }
       lock.lock();
       busy_ = false;
       changed_.notify_all();
     }
   }
+
+  // False: stopped.
+  bool wait_for_work(std::unique_lock<std::mutex> &lock) {
+    while (!stopped_ && (flushing_ || (items_.empty() && !is_due()))) {
+      if (due_at_ && !flushing_) {
+        const auto until = *due_at_;  // a copy: it may change meanwhile
+        changed_.wait_until(lock, until);
+      } else {
+        changed_.wait(lock);
+      }
+    }
+    return !stopped_;
+  }
+
+  bool is_due() const { return due_at_ && std::chrono::steady_clock::now() >= *due_at_; }
 
   void handle(Item item, const std::stop_token &cancelled) {
     if (auto *payload = std::get_if<0>(&item)) {
@@ -198,6 +228,7 @@ class StageQueue {
       flag = true;
       lost.swap(items_);
       waiting_ = 0;
+      due_at_.reset();
       cancel = cancel_;
       changed_.notify_all();
     }
@@ -250,7 +281,8 @@ class StageQueue {
   Leaky leaky_ = Leaky::none;
   bool stopped_ = true;
   bool flushing_ = false;
-  bool busy_ = false;  // an item is in a callback
+  bool busy_ = false;  // in a callback
+  std::optional<std::chrono::steady_clock::time_point> due_at_;
   std::stop_source cancel_{std::nostopstate};
   std::jthread worker_;
   std::thread::id worker_id_;

@@ -74,6 +74,7 @@ LocalRun::LocalRun(const Pads &pads, const LocalMllmSettings &settings,
       schedule_(settings.answer_on, Duration(static_cast<std::int64_t>(settings.answer_every))),
       queue_({.process = [this](Picture picture, std::stop_token stop) { process(std::move(picture), stop); },
               .forward = [this](EventPtr event) { forward(std::move(event)); },
+              .due = [this] { show_due(); },
               .dropped = [this](Picture picture, DropReason reason) { lost(picture, reason); },
               .replacement =
                   [](const Picture &picture) {
@@ -108,6 +109,12 @@ std::stop_token LocalRun::stop_token() const {
 void LocalRun::stop() {
   cancel();
   queue_.stop();
+  tell_held();
+}
+
+// The bus and whoever listens: what the text pad shows next is of another time.
+void LocalRun::tell_held() {
+  for (const auto &draft : held_.take_all()) publish(draft.answer);
 }
 
 // --- streaming thread: frames ---------------------------------------------------------------------------
@@ -219,6 +226,7 @@ bool LocalRun::flush(GstEvent *event, bool on) {
   if (on) {
     stop_work();
     queue_.set_flushing(true);  // the worker is idle after this, and its state ours
+    tell_held();
     return true;
   }
   if (link) link->reset();

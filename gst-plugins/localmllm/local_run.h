@@ -12,6 +12,7 @@
 
 #include "common/stage_queue.h"
 #include "localmllm/frame_intake.h"
+#include "localmllm/held_drafts.h"
 #include "localmllm/offload_desk.h"
 #include "localmllm/offload_link.h"
 #include "localmllm/question_desk.h"
@@ -57,6 +58,8 @@ class LocalRun {
  private:
   LocalRun(const Pads &pads, const LocalMllmSettings &settings, std::unique_ptr<SegmentAnswerer> answerer);
 
+  void tell_held();  // with no worker at work
+
   // Streaming thread.
   void settle_liveness();
   bool wanted(const std::optional<MasReport> &mas, const FrameTime &time);
@@ -66,18 +69,27 @@ class LocalRun {
   void process(Picture picture, std::stop_token stop);
   Status see(const Picture &picture, std::stop_token stop);
   Status hear(const Picture &picture, std::stop_token stop);
-  // True when something was said about the current picture.
-  bool answer_standing_questions(std::stop_token stop);
-  bool answer_waiting_questions(std::stop_token stop);
+  void answer_standing_questions(std::stop_token stop);
+  void answer_waiting_questions(std::stop_token stop);
   bool answer(const std::string &question, Clock::time_point since, bool standing, std::stop_token stop);
   Answer unanswered(const std::string &question) const;
   Result<Answer> make_answer(Answer &growing, Clock::time_point since, std::stop_token stop);
-  void give(Answer answer, bool standing);
-  void publish_cloud(const OffloadLink::Arrived &arrived);
   Duration waited_for(const Answer &answer, Clock::time_point since, bool standing) const;
   void tell_late(const Answer &answer);
   OffloadDesk::Segment segment_for(const Answer &answer) const;
+
+  // Worker, in local_run_answers.cpp.
+  void give(Answer answer, bool standing, OffloadLink *link);
+  bool hold(const Answer &answer, bool standing);
+  void show_late(std::vector<HeldDraft> drafts);
+  void show_due();
+  void announce(const Answer &answer, bool standing);
+  void stand(const Answer &answer, bool standing);
   void take_cloud_answers();
+  void publish_cloud(const OffloadLink::Arrived &arrived);
+  void drain_cloud(OffloadLink &link);
+
+  // Worker.
   void forward(EventPtr event);
   void forward_gap(GstEvent *event);
   void forward_eos();
@@ -108,9 +120,11 @@ class LocalRun {
   TextPad text_;
   GstSegment segment_;
   OffloadDesk desk_;
+  HeldDrafts held_;
   std::optional<Picture> current_;  // the newest picture seen
   std::optional<Answer> standing_;  // the last answer to the first standing question
   std::string first_standing_;      // the question that it answers
+  bool said_ = false;               // something about the current picture is on the text pad
   bool told_late_ = false;
   bool told_metrics_ = false;
   Clock::time_point load_window_ = Clock::now();

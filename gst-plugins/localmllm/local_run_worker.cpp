@@ -44,9 +44,10 @@ void LocalRun::process(Picture picture, std::stop_token stop) {
   current_->encoder_picture = {};
   current_->closer_picture = {};
   current_->sound = {};
-  const bool said_standing = answer_standing_questions(stop);
-  const bool said_asked = answer_waiting_questions(stop);
-  if (!said_standing && !said_asked) pass(time);
+  said_ = false;
+  answer_standing_questions(stop);
+  answer_waiting_questions(stop);
+  if (!said_) pass(time);
   take_cloud_answers();
   tell_load(Clock::now() - start);
 }
@@ -84,38 +85,26 @@ Status LocalRun::hear(const Picture &picture, std::stop_token stop) {
   return answerer_->hear({picture.sound, rate, 1, until - length}, stop);
 }
 
-bool LocalRun::answer_standing_questions(std::stop_token stop) {
-  if (settings_.answer_on == AnswerOn::question) return false;
+void LocalRun::answer_standing_questions(std::stop_token stop) {
+  if (settings_.answer_on == AnswerOn::question) return;
   const auto questions = questions_.standing();
-  if (questions.empty()) return false;
+  if (questions.empty()) return;
   first_standing_ = questions.front();
-  bool said = false;
   bool owed = false;
-  for (const auto &question : questions) {
-    const bool answered = answer(question, current_->arrived, true, stop);
-    said |= answered;
-    owed |= !answered;
-  }
-  if (owed) {
-    const std::lock_guard lock(mutex_);
-    schedule_.owe();
-  }
-  return said;
+  for (const auto &question : questions) owed |= !answer(question, current_->arrived, true, stop);
+  if (!owed) return;
+  const std::lock_guard lock(mutex_);
+  schedule_.owe();
 }
 
-bool LocalRun::answer_waiting_questions(std::stop_token stop) {
-  bool said = false;
+void LocalRun::answer_waiting_questions(std::stop_token stop) {
   while (!stop.stop_requested()) {
     auto question = questions_.take();
     if (!question) break;
-    if (answer(question->text, question->at, false, stop)) {
-      said = true;
-    } else if (stop.stop_requested()) {
-      // A flush has interrupted it, and what comes after the flush can still be asked about.
-      questions_.put_back(std::move(*question));
-    }
+    const bool answered = answer(question->text, question->at, false, stop);
+    // A flush has interrupted it, and what comes after the flush can still be asked about.
+    if (!answered && stop.stop_requested()) questions_.put_back(std::move(*question));
   }
-  return said;
 }
 
 bool LocalRun::answer(const std::string &question, Clock::time_point since, bool standing,
@@ -124,6 +113,7 @@ bool LocalRun::answer(const std::string &question, Clock::time_point since, bool
   const auto started = Clock::now();
   const auto link = offload();
   auto growing = unanswered(question);
+  growing.timings.capture_to_answer = waited_for(growing, since, standing);  // so far
   desk_.begin(link.get(), segment_for(growing), [&] { growing.id = new_id(); });
   auto made = make_answer(growing, since, standing ? stale_.begin(pts, stop) : stop);
   const bool stale = standing && stale_.end();
@@ -141,7 +131,7 @@ bool LocalRun::answer(const std::string &question, Clock::time_point since, bool
   const auto before = started - since - (current_->tokens ? Duration{} : answer.timings.encode);
   answer.timings.queued = std::max(before, Duration{}) + answer.timings.waiting;
   answer.timings.capture_to_answer = waited_for(answer, since, standing);
-  give(std::move(answer), standing);
+  give(std::move(answer), standing, link.get());
   return true;
 }
 
@@ -187,22 +177,6 @@ Duration LocalRun::waited_for(const Answer &answer, Clock::time_point since, boo
   return waited + (current_->tokens ? answer.timings.encode : Duration{});
 }
 
-void LocalRun::give(Answer answer, bool standing) {
-  // The cloud is asked about what was said, whatever is shown meanwhile.
-  if (desk_.finish(offload().get(), segment_for(answer))) {
-    answer.source = AnswerSource::edge_draft;
-    const std::lock_guard lock(mutex_);
-    ++counters_.offloaded;
-  }
-  const bool unsure = static_cast<double>(answer.confidence) < settings_.router.confidence_threshold;
-  if (unsure && !settings_.unsure_text.empty())
-    answer.unsure_of = std::exchange(answer.text, settings_.unsure_text);
-  tell_late(answer);
-  if (standing && (!standing_ || answer.question == first_standing_)) standing_ = answer;
-  publish(answer);
-  text_.write(answer, current_->time);
-}
-
 // Whoever waits for what was declared shows an answer too late.
 void LocalRun::tell_late(const Answer &answer) {
   if (!stamps_content()) return;  // nothing was declared
@@ -220,56 +194,13 @@ void LocalRun::tell_late(const Answer &answer) {
                                    "timestamp=arrival"});
 }
 
-void LocalRun::take_cloud_answers() {
-  const auto link = offload();
-  if (!link) return;
-  while (auto arrived = link->take()) {
-    desk_.learn(*arrived);
-    if (arrived->answer.ok) {
-      publish_cloud(*arrived);
-    } else {
-      warn("the cloud did not answer \"" + arrived->draft.question + "\"; the local answer stands",
-           {StatusKind::unavailable, arrived->answer.reason});
-    }
-  }
-}
-
-void LocalRun::publish_cloud(const OffloadLink::Arrived &arrived) {
-  const auto &cloud = arrived.answer;
-  if (cloud.partial && !settings_.partial) return;
-  Answer answer = arrived.draft;
-  // While it grows it has the id of the draft: it may still fail, and the draft then stands.
-  if (arrived.drafted && !cloud.partial) {
-    answer.supersedes = answer.id;
-    answer.id = new_id();
-  }
-  answer.text = cloud.text;
-  answer.token_log_probabilities.clear();
-  answer.confidence = static_cast<float>(cloud.confidence);
-  answer.source = cloud.verified ? AnswerSource::cloud_verified : AnswerSource::cloud;
-  answer.partial = cloud.partial;
-  answer.truncated = false;
-  answer.timings.capture_to_answer += Clock::now() - arrived.asked;
-  publish(answer);
-  text_.correct(answer);
-  if (cloud.partial) return;
-  {
-    const std::lock_guard lock(mutex_);
-    ++counters_.corrected;
-  }
-  // After edgeVLM (arXiv 2508.12638): a late answer of the cloud becomes what the edge knows.
-  if (settings_.cloud_knowledge)
-    answerer_->note_on(answer.about,
-                       "[Asked \"" + answer.question + "\", a larger model said: " + answer.text + "]\n");
-  if (standing_ && answer.supersedes && standing_->id == *answer.supersedes) standing_ = answer;
-}
-
 // --- events ---------------------------------------------------------------------------------------------
 
 void LocalRun::forward(EventPtr event) {
   const auto link = offload();
   switch (GST_EVENT_TYPE(event.get())) {
     case GST_EVENT_STREAM_START:
+      show_late(held_.take_all());
       if (link) link->start_stream(event.get());
       text_.start_stream(event.get());
       break;
@@ -284,6 +215,7 @@ void LocalRun::forward(EventPtr event) {
       break;
     }
     case GST_EVENT_SEGMENT:
+      show_late(held_.take_all());
       gst_event_copy_segment(event.get(), &segment_);
       text_.set_arrival(!stamps_content());
       // The offload pad first, since what is behind the text pad may block until it is prerolled.
@@ -327,13 +259,9 @@ void LocalRun::forward_eos() {
          {StatusKind::invalid_argument, "the stream ended before a picture came"});
   if (const auto link = offload()) {
     link->end();
-    const auto until = Clock::now() + Duration(static_cast<std::int64_t>(settings_.drain_timeout));
-    while (link->wait(until)) take_cloud_answers();
-    if (const auto left = link->awaited())
-      warn(std::to_string(left) +
-               " cloud answer(s) did not come within drain-timeout; the local answers stand",
-           {StatusKind::timed_out, "raise drain-timeout or check the link"});
+    drain_cloud(*link);
   }
+  show_late(held_.take_all());
   write_metrics();
   text_.end();
 }

@@ -11,9 +11,9 @@ GST_DEBUG_CATEGORY_STATIC(saccade_routing_debug);
 namespace saccade::gst {
 namespace {
 
-constexpr std::size_t kMostOpen = 256;      // of which nobody has heard: the oldest are then forgotten
-constexpr double kBytesPerPixel = 0.25;     // of a JPEG on the wire, base64 included, before any was sent
-constexpr double kWeightOfTheNewest = 0.3;  // in the mean of a call's bytes
+constexpr std::size_t kMostOpen = 256;  // of which nobody has heard: the oldest are then forgotten
+
+double pixels_of(const Image &picture) { return static_cast<double>(picture.width) * picture.height; }
 
 LinkSnapshot snapshot_of(const LinkState &state) {
   LinkSnapshot link;
@@ -44,9 +44,8 @@ RouterInput OffloadDesk::input_for(const OffloadLink &link, const Segment &segme
   const auto &picture = segment.picture;
   RouterInput input;
   if (picture.mas) input = router_input_of(*picture.mas);
-  const double pixels = static_cast<double>(picture.offload_picture.width) * picture.offload_picture.height;
   input.has_audio = false;  // the offload pad carries pictures
-  input.video_bytes = static_cast<std::size_t>(call_bytes_ > 0 ? call_bytes_ : kBytesPerPixel * pixels);
+  input.video_bytes = router_.picture_bytes(pixels_of(picture.offload_picture));
   input.cloud_linked = true;
   input.link_up = state.up;
   input.cloud_verifies = state.verifies;
@@ -68,7 +67,7 @@ void OffloadDesk::begin(OffloadLink *link, const Segment &segment, const std::fu
   const bool upload = decision.action == RouteAction::edge_with_upload;
   if (!link->begin(question_of(segment), segment.answer, upload)) return;
   sent_ = upload ? Sent::upload : Sent::question;
-  if (!upload) remember(segment.answer.id, decision.input);
+  if (!upload) remember(segment, decision.input);
 }
 
 bool OffloadDesk::finish(OffloadLink *link, const Segment &segment) {
@@ -76,7 +75,10 @@ bool OffloadDesk::finish(OffloadLink *link, const Segment &segment) {
   const auto sent = std::exchange(sent_, Sent::nothing);
   if (!link) return false;  // the pad was released meanwhile
   if (sent == Sent::question) return link->draft(segment.answer, false);
-  if (!may_send(link, segment.picture)) return false;
+  if (!may_send(link, segment.picture)) {
+    if (sent == Sent::upload) link->cancel(segment.answer.id, "the draft has nowhere to go");
+    return false;
+  }
   auto input = input_for(*link, segment);
   if (sent == Sent::upload) input.video_bytes = 0;
   input.draft_confidence = static_cast<double>(segment.answer.confidence);
@@ -88,7 +90,7 @@ bool OffloadDesk::finish(OffloadLink *link, const Segment &segment) {
     if (sent == Sent::upload) link->cancel(segment.answer.id, "the draft is good enough");
     return false;
   }
-  remember(segment.answer.id, input);
+  remember(segment, input);
   const bool verify = decision.action == RouteAction::verify;
   if (sent == Sent::upload) return link->draft(segment.answer, verify);
   return link->send(question_of(segment), segment.answer, verify);
@@ -102,11 +104,11 @@ void OffloadDesk::learn(const OffloadLink::Arrived &arrived) {
   const auto &cloud = arrived.answer;
   const auto found = open_.find(cloud.id);
   if (found == open_.end() || cloud.partial) return;
-  const auto input = found->second;
+  const auto [input, pixels] = found->second;
   open_.erase(found);
   if (!cloud.ok) return;
   const auto bytes = static_cast<double>(cloud.bytes_sent);
-  call_bytes_ = call_bytes_ > 0 ? call_bytes_ + kWeightOfTheNewest * (bytes - call_bytes_) : bytes;
+  router_.picture_sent(pixels, bytes);
   router_.cloud_answered({bytes, static_cast<double>(cloud.tokens), cloud.took_ms / 1e3, {}, {}});
   if (arrived.drafted) router_.draft_judged(input, !cloud.verified);
   if (cloud.tokens_drafted > 0)
@@ -126,9 +128,9 @@ void OffloadDesk::learn_bytes(const OffloadLink &link) {
   bytes_told_ = now;  // smaller after the sink was started anew
 }
 
-void OffloadDesk::remember(std::uint64_t id, const RouterInput &input) {
+void OffloadDesk::remember(const Segment &segment, const RouterInput &input) {
   while (open_.size() >= kMostOpen) open_.erase(open_.begin());
-  open_[id] = input;
+  open_[segment.answer.id] = {input, pixels_of(segment.picture.offload_picture)};
 }
 
 void OffloadDesk::say(const Segment &segment, const RouteDecision &decision) const {

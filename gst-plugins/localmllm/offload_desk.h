@@ -41,15 +41,18 @@ class OffloadDesk {
   RouterInput input_for(const OffloadLink &link, const Segment &segment) const;
   static OffloadLink::Question question_of(const Segment &segment);
   void learn_bytes(const OffloadLink &link);
-  void remember(std::uint64_t id, const RouterInput &input);
+  void remember(const Segment &segment, const RouterInput &input);
   void say(const Segment &segment, const RouteDecision &decision) const;
 
   GstElement *element_;
   Router router_;
-  Sent sent_ = Sent::nothing;                  // of the segment between begin() and finish()
-  std::map<std::uint64_t, RouterInput> open_;  // of segments that the cloud has not answered
-  std::uint64_t bytes_told_ = 0;               // of the link, in all
-  double call_bytes_ = 0;                      // of a call, the mean; 0 = none was answered yet
+  Sent sent_ = Sent::nothing;  // of the segment between begin() and finish()
+  struct Open {
+    RouterInput input;
+    double pixels = 0;
+  };
+  std::map<std::uint64_t, Open> open_;  // of segments that the cloud has not answered
+  std::uint64_t bytes_told_ = 0;        // of the link, in all
 };
 
 }  // namespace saccade::gst

@@ -50,7 +50,9 @@ bool OffloadLink::begin(const Question &question, const Answer &answer, bool dra
 
 bool OffloadLink::draft(const Answer &draft, bool verify) {
   await(draft, true);
-  return push_draft(draft, verify);
+  const bool sent = push_draft(draft, verify);
+  if (!sent) forget(draft.id);
+  return sent;
 }
 
 void OffloadLink::cancel(std::uint64_t id, const char *reason) {
@@ -68,10 +70,9 @@ bool OffloadLink::send(const Question &question, const Answer &draft, bool verif
 
 void OffloadLink::await(const Answer &draft, bool drafted) {
   const std::lock_guard lock(mutex_);
-  const auto known = awaited_.find(draft.id);
-  const auto asked = known == awaited_.end() ? Clock::now() : known->second.asked;
-  while (known == awaited_.end() && awaited_.size() >= kMostAwaited) awaited_.erase(awaited_.begin());
-  awaited_[draft.id] = {draft, drafted, asked};
+  const bool known = awaited_.contains(draft.id);
+  while (!known && awaited_.size() >= kMostAwaited) awaited_.erase(awaited_.begin());
+  awaited_[draft.id] = {draft, drafted, Clock::now()};
 }
 
 void OffloadLink::forget(std::uint64_t id) {
@@ -159,9 +160,9 @@ std::optional<OffloadLink::Arrived> OffloadLink::take() {
     arrived_.pop_front();
     const auto found = awaited_.find(answer.id);
     if (found == awaited_.end()) continue;  // forgotten meanwhile, or a second last word
-    const auto [draft, drafted, asked] = found->second;
+    const auto [draft, drafted, since] = found->second;
     if (!answer.partial) awaited_.erase(found);
-    return Arrived{std::move(answer), draft, drafted, asked};
+    return Arrived{std::move(answer), draft, drafted, since};
   }
   return std::nullopt;
 }

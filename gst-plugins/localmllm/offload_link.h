@@ -64,7 +64,7 @@ class OffloadLink {
     CloudAnswer answer;
     Answer draft;
     bool drafted;
-    Clock::time_point asked;
+    Clock::time_point since;  // when `draft` was as it is here
   };
   std::optional<Arrived> take();
 
@@ -79,7 +79,7 @@ class OffloadLink {
   struct Awaited {
     Answer draft;
     bool drafted;
-    Clock::time_point asked;
+    Clock::time_point since;
   };
 
   void await(const Answer &draft, bool drafted);

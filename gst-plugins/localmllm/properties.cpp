@@ -288,6 +288,11 @@ void add_offload(Table &t) {
   t.share(
       {"cloud-error", "Cloud error", "How often (0 to 1) the cloud is wrong when it sees everything"},
       [](Settings & s) -> auto & { return s.router.cloud_error; });
+  t.nanoseconds(
+      {"draft-hold", "Draft hold",
+       "How old an answer may get, in nanoseconds from its picture, before it is shown while the cloud is "
+       "asked about it; 0 = it is shown at once"},
+      [](Settings & s) -> auto & { return s.draft_hold; });
   t.yes_or_no(
       {"cloud-knowledge", "Cloud knowledge",
        "Whether later questions are told what the cloud said of a picture that they are about, too (true or "

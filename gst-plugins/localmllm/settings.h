@@ -44,6 +44,7 @@ struct LocalMllmSettings {
   GstClockTime max_answer_age = 0;
   OnUnchanged on_unchanged = OnUnchanged::gap;
   RouterSettings router;
+  GstClockTime draft_hold = 0;
   bool cloud_knowledge = false;
   unsigned offload_size = 640;  // longest edge in pixels
   std::string metrics_file;     // empty = none

@@ -207,6 +207,27 @@ TEST(LocalMllmOffload, OfManyUnansweredTheOldestAreForgotten) {
             std::string::npos);
 }
 
+double milliseconds_of(GstBuffer *buffer, const char *name) {
+  GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, kAnswerMetaName);
+  double value = -1;
+  EXPECT_TRUE(meta && gst_structure_get_double(gst_custom_meta_get_structure(meta), name, &value));
+  return value;
+}
+
+// Breaks when the time between the question and the draft is counted twice, or not at all.
+TEST(LocalMllmUpload, AnAnswerIsAsOldAsItsPicture) {
+  Mind mind("route-policy=cloud", false, nullptr);
+  Cloud cloud(mind, saying("dusk"));
+  mind.begin();
+  const auto start = Clock::now();
+  mind.push(picture(1));
+  const auto texts = mind.finish();
+  ASSERT_EQ(texts.size(), 2U);
+  const double age = milliseconds_of(texts[1].get(), "capture-to-answer-ms");
+  EXPECT_GE(age, milliseconds_of(texts[0].get(), "capture-to-answer-ms"));
+  EXPECT_LE(age, to_milliseconds(Clock::now() - start));
+}
+
 // Breaks when a sink that says its last word twice has the worker read behind the list's end.
 TEST(LocalMllmUpload, ASecondLastWordIsIgnored) {
   Mind mind("route-policy=cloud", false, nullptr);

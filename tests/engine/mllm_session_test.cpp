@@ -161,6 +161,30 @@ TEST_F(SessionTest, ThePictureThatWasAttendedToLeastLeaves) {
   EXPECT_TRUE(not_the_oldest);
 }
 
+// If this fails, a picture that is asked about again and again fills the context with what was said of it.
+TEST(SegmentAnswererTest, WhatItLearnsOfAPictureIsBounded) {
+  auto created = SegmentAnswerer::create(shipped_model(), {});
+  ASSERT_TRUE(created.ok()) << created.status().message();
+  auto &answerer = *created.value();
+  const auto image = plain_street(answerer.input().width, answerer.input().height, true);
+  ASSERT_TRUE(answerer.see(image.view(), {}, {}).ok());
+  const auto prompt = [&] { return answerer.answer(kQuestion, {}).value().prompt_tokens; };
+  const StreamInterval about{StreamTime(0), StreamTime(1)};
+  EXPECT_FALSE(answerer.learn({StreamTime(1), StreamTime(2)}, kQuestion, "night"));
+
+  const auto unlearnt = prompt();
+  ASSERT_TRUE(answerer.learn(about, kQuestion, "night"));
+  const auto learnt = prompt();
+  EXPECT_GT(learnt, unlearnt);
+  ASSERT_TRUE(answerer.learn(about, kQuestion, "night"));
+  EXPECT_EQ(prompt(), learnt);  // the same question again
+
+  for (int i = 0; i < 4; ++i) answerer.learn(about, std::string("what is ") + std::to_string(i), "night");
+  const auto full = prompt();
+  for (int i = 4; i < 8; ++i) answerer.learn(about, std::string("what is ") + std::to_string(i), "night");
+  EXPECT_EQ(prompt(), full);
+}
+
 // If this fails, what did not change is encoded again, or a change of it is not seen.
 TEST(SegmentAnswererTest, SeesWhatChanged) {
   auto created = SegmentAnswerer::create(shipped_model(), {});

@@ -6,12 +6,17 @@ namespace saccade {
 
 namespace {
 
+constexpr double kBytesPerPixel = 0.25;     // of a JPEG on the wire, base64 included, before any was sent
+constexpr double kWeightOfTheNewest = 0.3;  // in their mean: the next picture looks like this one
 constexpr std::size_t kMostBytes = std::size_t{1} << 40;  // of one modality; what claims more is mistaken
 
 }  // namespace
 
 Router::Router(RouterSettings settings, CostPriors priors)
-    : settings_(settings), costs_(priors), spend_({.cap_per_hour = settings.budget_per_hour}) {}
+    : settings_(settings),
+      costs_(priors),
+      bytes_per_pixel_(kBytesPerPixel, kWeightOfTheNewest),
+      spend_({.cap_per_hour = settings.budget_per_hour}) {}
 
 RouteDecision Router::ask(RouteStage stage, const RouterInput &input) {
   auto decision = route(stage, settings_, input, state_for(stage, input));
@@ -48,6 +53,15 @@ RouterState Router::state_for(RouteStage stage, const RouterInput &input) {
   state.typical_spend = spend_.typical();
   state.sides = sides_;
   return state;
+}
+
+void Router::picture_sent(double pixels, double bytes) {
+  if (pixels > 0) bytes_per_pixel_.add(bytes / pixels);
+}
+
+std::size_t Router::picture_bytes(double pixels) const {
+  return static_cast<std::size_t>(
+      bounded(bytes_per_pixel_.mean() * pixels, 0, static_cast<double>(kMostBytes), 0));
 }
 
 void Router::sent(std::size_t bytes, Duration now) {

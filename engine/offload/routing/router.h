@@ -9,6 +9,7 @@
 
 #include "offload/routing/cost_model.h"
 #include "offload/routing/routing.h"
+#include "offload/routing/running_mean.h"
 #include "offload/routing/speculation.h"
 #include "offload/routing/spend_price.h"
 
@@ -28,6 +29,10 @@ class Router {
   // A draft was made, and then found doubtful, or corrected by the cloud, or it stood.
   void draft_judged(const RouterInput &input, bool poor) { doubt_.learn(features_of(input), poor); }
   void draft_verified(unsigned drafted, unsigned accepted) { acceptance_.verified(drafted, accepted); }
+  // A call with a picture of so many pixels was answered, and sent so many bytes for it.
+  void picture_sent(double pixels, double bytes);
+  // What the next one will send, for RouterInput::video_bytes.
+  std::size_t picture_bytes(double pixels) const;
   // Bytes that left for the cloud, whatever came of them; `now` as in RouterInput.
   void sent(std::size_t bytes, Duration now);
 
@@ -41,6 +46,7 @@ class Router {
   CostModel costs_;
   DoubtModel doubt_;
   AcceptanceEstimate acceptance_;
+  RunningMean bytes_per_pixel_;
   SpendPrice spend_;
   RouterSides sides_;
 };
