@@ -178,7 +178,7 @@ TEST(Router, Table) {
 
 // Breaks when a picture right at the threshold makes the route flap from segment to segment.
 TEST(Router, HysteresisKeepsTheSideUntilItIsClearlyLeft) {
-  Router router({.complexity_threshold = 0.6, .hysteresis = 0.1});
+  Router router({.policy = OffloadPolicy::threshold, .complexity_threshold = 0.6, .hysteresis = 0.1});
   const auto at = [&](double complexity) {
     return router.decide(linked({.complexity = complexity})).destination;
   };

@@ -52,7 +52,7 @@ constexpr const char *to_string(RouteAction action) {
 }
 
 struct RouterSettings {
-  OffloadPolicy policy = OffloadPolicy::threshold;
+  OffloadPolicy policy = OffloadPolicy::msao;
 
   // Of `threshold`.
   double complexity_threshold = 0.6;  // [0, 1]; above it the cloud is asked
