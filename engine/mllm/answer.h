@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "mllm/choice.h"
 
 namespace saccade {
 
@@ -60,6 +61,8 @@ struct Answer {
   // token_log_probabilities speaks of.
   std::vector<TokenRecord> beginning;
   std::vector<TokenRecord> tokens;
+  // Over its first four tokens, on average; nothing of a server's, which does not say.
+  std::optional<Hesitation> hesitation{};
   float confidence = 0;  // [0, 1]; of the local model as in confidence.h, of a server confidence_of()
   AnswerSource source = AnswerSource::edge;
   // Of each image of the question: the share of its last words' attention. Only with KvPolicy::saliency.

@@ -74,6 +74,25 @@ SACCADE_VECTORISED double sum_of_exponentials(const float *logits, std::size_t c
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
+// Sum of e^(logit - best) * (logit - best).
+SACCADE_VECTORISED double sum_of_weighted_exponents(const float *logits, std::size_t count, float best) {
+  std::array<double, kLanes> sums{};
+  std::array<float, kLanes> exponents;
+  for (std::size_t i = 0; i < count; i += kLanes) {
+    const auto filled = std::min(kLanes, count - i);
+    exponents.fill(0);
+    for (std::size_t lane = 0; lane < filled; ++lane) {
+      const float x = logits[i + lane] - best;
+      exponents[lane] = x > kLeastExponent ? x : kLeastExponent;
+    }
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const auto x = static_cast<double>(exponents[lane]);
+      sums[lane] += exponential(x) * x;
+    }
+  }
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
+}
+
 }  // namespace
 
 Choice choose_greedily(std::span<const float> logits) {
@@ -100,6 +119,19 @@ std::vector<Choice> choose_several(std::span<const float> logits, std::size_t co
   for (const auto token : first)
     choices.push_back({token, logit(token) - logit(best.token) + best.log_probability});
   return choices;
+}
+
+Hesitation hesitation_of(std::span<const float> logits, const Choice &best) {
+  const auto two = choose_several(logits, 2, best);
+  if (two.size() < 2) return {};
+  const float greatest_logit = logits[static_cast<std::size_t>(best.token)];
+  if (!std::isfinite(greatest_logit)) return {};
+  const double log_sum = -static_cast<double>(best.log_probability);
+  const double weighted = sum_of_weighted_exponents(logits.data(), logits.size(), greatest_logit);
+  const double entropy = log_sum - weighted / std::exp(log_sum);
+  const double most = std::log(static_cast<double>(logits.size()));
+  return {std::exp(two[0].log_probability) - std::exp(two[1].log_probability),
+          static_cast<float>(std::clamp(entropy / most, 0.0, 1.0))};
 }
 
 Standing standing_of(std::int32_t token, std::span<const float> logits, const Choice &best) {

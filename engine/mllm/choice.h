@@ -23,6 +23,16 @@ Choice choose_greedily(std::span<const float> logits);
 // probability at all. As choose_greedily, whose choice `best` is, for ties and for what is no number.
 std::vector<Choice> choose_several(std::span<const float> logits, std::size_t count, const Choice &best);
 
+// How much the model hesitates over its next token, whatever it then is: how much more probable the most
+// probable token is than the next, and the entropy of all over the logarithm of their number. Both in [0, 1];
+// what is no number counts as probability 0, and a single token is no choice (1 and 0). `best` is
+// choose_greedily's.
+struct Hesitation {
+  float margin = 1;
+  float entropy = 0;
+};
+Hesitation hesitation_of(std::span<const float> logits, const Choice &best);
+
 // Where a token stands among all.
 struct Standing {
   float log_probability = 0;

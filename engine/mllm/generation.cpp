@@ -13,6 +13,8 @@ namespace {
 // So many tokens must match the guess before it is believed to go on alike; fewer where fewer were said.
 constexpr std::size_t kMatch = 3;
 
+constexpr std::size_t kFirstTokens = 4;  // whose choice says how much an answer hesitates
+
 }  // namespace
 
 Generation::Generation(const ModelPair &pair, GenerationOptions options)
@@ -31,6 +33,8 @@ Result<bool> Generation::grow(std::span<const float> logits) {
   // The end counts only when nothing was said. Averaged with a sure end, an even guess between two words
   // would have a confidence of 0.7 (measured: the model card's calibration); and servers leave it out, too.
   if (!ended || log_probabilities_.empty()) {
+    if (hesitations_.size() < kFirstTokens)
+      hesitations_.push_back(hesitation_of(logits, walk_ ? choose_greedily(logits) : *choice));
     log_probabilities_.push_back(choice->log_probability);
     if (options_.alternatives) records_.push_back(record_of(choice->token, logits, *options_.alternatives));
   }
@@ -68,6 +72,17 @@ TokenRecord Generation::record_of(std::int32_t token, std::span<const float> log
         {choice.token, text_of_token(vocabulary_, choice.token), choice.log_probability, rank});
   }
   return record;
+}
+
+std::optional<Hesitation> Generation::hesitation() const {
+  if (hesitations_.empty()) return std::nullopt;
+  Hesitation mean{0, 0};
+  const auto count = static_cast<float>(hesitations_.size());
+  for (const auto &one : hesitations_) {
+    mean.margin += one.margin / count;
+    mean.entropy += one.entropy / count;
+  }
+  return mean;
 }
 
 std::span<const std::int32_t> Generation::expected(std::size_t most) const {

@@ -60,6 +60,7 @@ class Generation {
   const std::vector<TokenRecord> &records() const { return records_; }
   // Natural logarithms, one per token; of the end token alone when nothing was said.
   const std::vector<float> &log_probabilities() const { return log_probabilities_; }
+  std::optional<Hesitation> hesitation() const;  // see Answer; nothing before the first token
   bool truncated() const { return truncated_; }
 
  private:
@@ -78,6 +79,7 @@ class Generation {
   std::vector<float> log_probabilities_;
   std::vector<TokenRecord> beginning_;
   std::vector<TokenRecord> records_;
+  std::vector<Hesitation> hesitations_;  // over the first tokens
   bool truncated_ = false;
 };
 

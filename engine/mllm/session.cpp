@@ -172,6 +172,7 @@ Result<Answer> Session::answer(std::vector<Turn> conversation, std::stop_token s
   answer.token_log_probabilities = generation.log_probabilities();
   answer.beginning = generation.beginning();
   answer.tokens = generation.records();
+  answer.hesitation = generation.hesitation();
   answer.truncated = generation.truncated();
   answer.confidence = impl_->calibration(answer.token_log_probabilities);
   answer.timings.waiting = report.waited;

@@ -82,6 +82,10 @@ bool OffloadDesk::finish(OffloadLink *link, const Segment &segment) {
   auto input = input_for(*link, segment);
   if (sent == Sent::upload) input.video_bytes = 0;
   input.draft_confidence = static_cast<double>(segment.answer.confidence);
+  if (const auto &hesitation = segment.answer.hesitation) {
+    input.draft_margin = static_cast<double>(hesitation->margin);
+    input.draft_entropy = static_cast<double>(hesitation->entropy);
+  }
   input.draft_tokens = static_cast<unsigned>(segment.answer.token_log_probabilities.size());
   const auto decision = router_.decide(input);
   say(segment, decision);

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -75,6 +77,44 @@ TEST(Choice, SeveralAreTheFirstOfAllInTheirOrder) {
   EXPECT_TRUE(choose_several(logits, 0, best).empty());
   EXPECT_EQ(standing_of(8, logits, best).log_probability, kNever);
   EXPECT_EQ(standing_of(7, logits, best).log_probability, kNever);
+}
+
+// Breaks when a model that is torn between two words counts as sure, or one that is sure as torn.
+TEST(Choice, HesitationIsTheDistancesAndTheSpreadOfTheProbabilities) {
+  const auto of = [](const std::vector<float> &logits) {
+    return hesitation_of(logits, choose_greedily(logits));
+  };
+  const auto even = of(std::vector<float>(64, 3));
+  EXPECT_NEAR(even.margin, 0, 1e-6);
+  EXPECT_NEAR(even.entropy, 1, 1e-6);
+
+  std::vector<float> torn(64, kNever);
+  torn[3] = torn[9] = 1;
+  EXPECT_NEAR(of(torn).margin, 0, 1e-6);
+  EXPECT_NEAR(of(torn).entropy, std::log(2) / std::log(64), 1e-6);
+
+  // Against the definition.
+  std::vector<float> some(1000);
+  double sum = 0;
+  for (std::size_t i = 0; i < some.size(); ++i) {
+    some[i] = static_cast<float>((i * 2654435761U) % 977) / 100;
+    sum += std::exp(static_cast<double>(some[i]));
+  }
+  double entropy = 0;
+  std::vector<double> chances;
+  for (const float logit : some) {
+    chances.push_back(std::exp(static_cast<double>(logit)) / sum);
+    entropy -= chances.back() * std::log(chances.back());
+  }
+  std::ranges::sort(chances, std::greater());
+  EXPECT_NEAR(of(some).margin, chances[0] - chances[1], 1e-6);
+  EXPECT_NEAR(of(some).entropy, entropy / std::log(1000.0), 1e-6);
+
+  for (const auto &odd : {std::vector<float>{5}, std::vector<float>{kNever, kNever},
+                          std::vector<float>{std::nanf(""), 2}, std::vector<float>{-kNever, 1}}) {
+    EXPECT_EQ(of(odd).margin, 1);
+    EXPECT_EQ(of(odd).entropy, 0);
+  }
 }
 
 class GrammarTest : public testing::Test {
