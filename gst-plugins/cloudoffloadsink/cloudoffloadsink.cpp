@@ -288,6 +288,10 @@ static gboolean saccade_cloud_offload_sink_event(GstBaseSink *sink, GstEvent *ev
         if (const auto draft = saccade::gst::parse_segment_draft(event)) sender->draft(*draft);
         if (const auto cancel = saccade::gst::parse_segment_cancel(event)) sender->cancel(*cancel);
         break;
+      case GST_EVENT_STREAM_START:
+        // Who knows of another sink, or of this one before it was started anew, forgets it.
+        cloud::report_link(GST_ELEMENT(self), sender->statistics().cloud, false, "a stream began");
+        break;
       case GST_EVENT_FLUSH_START: sender->set_flushing(true); break;
       case GST_EVENT_FLUSH_STOP: sender->set_flushing(false); break;
       case GST_EVENT_EOS:

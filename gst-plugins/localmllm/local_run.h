@@ -86,6 +86,7 @@ class LocalRun {
   void announce(const Answer &answer, bool standing);
   void stand(const Answer &answer, bool standing);
   void take_cloud_answers();
+  void take_cloud_answers(OffloadLink &link);
   void publish_cloud(const OffloadLink::Arrived &arrived);
   void drain_cloud(OffloadLink &link);
 

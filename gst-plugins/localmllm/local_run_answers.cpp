@@ -66,9 +66,11 @@ void LocalRun::stand(const Answer &answer, bool standing) {
 // --- the cloud's ----------------------------------------------------------------------------------------
 
 void LocalRun::take_cloud_answers() {
-  const auto link = offload();
-  if (!link) return;
-  while (auto arrived = link->take()) {
+  if (const auto link = offload()) take_cloud_answers(*link);
+}
+
+void LocalRun::take_cloud_answers(OffloadLink &link) {
+  while (auto arrived = link.take()) {
     desk_.learn(*arrived);
     if (arrived->answer.ok) {
       publish_cloud(*arrived);
@@ -120,7 +122,7 @@ void LocalRun::drain_cloud(OffloadLink &link) {
   while (true) {
     const auto next = held_.next();
     if (link.wait(std::min(next.value_or(until), until))) {
-      take_cloud_answers();
+      take_cloud_answers(link);
     } else if (next && *next <= until) {
       show_late(held_.take_due(*next));
     } else {

@@ -204,7 +204,7 @@ static bool gst_local_mllm_start(GstLocalMllm *self) {
     return false;
   }
   std::shared_ptr<LocalRun> run = std::move(created).value();
-  if (offload) offload->reset();
+  if (offload) offload->start();
   run->set_offload(offload);
   run->start();
   const std::lock_guard lock(priv->lock);
@@ -268,13 +268,15 @@ static GstPad *gst_local_mllm_request_new_pad(GstElement *element, GstPadTemplat
 static void gst_local_mllm_release_pad(GstElement *element, GstPad *pad) {
   auto self = GST_LOCAL_MLLM(element);
   gst_pad_set_active(pad, FALSE);
+  std::shared_ptr<OffloadLink> released;
   {
     const std::lock_guard lock(self->priv->lock);
     if (self->priv->offload && self->priv->offload->pad() == pad) {
-      self->priv->offload.reset();
+      released = std::move(self->priv->offload);
       if (self->priv->run) self->priv->run->set_offload(nullptr);
     }
   }
+  if (released) released->give_up();  // whoever waits for an answer from there
   gst_element_remove_pad(element, pad);
 }
 

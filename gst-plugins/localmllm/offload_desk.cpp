@@ -128,8 +128,9 @@ OffloadLink::Question OffloadDesk::question_of(const Segment &segment) {
 // What left for the cloud since the last look, whatever came of it.
 void OffloadDesk::learn_bytes(const OffloadLink &link) {
   const auto now = link.state().bytes_sent;
+  if (now < bytes_told_) bytes_told_ = 0;  // the sink was started anew
   if (now > bytes_told_) router_.sent(now - bytes_told_, Clock::now().time_since_epoch());
-  bytes_told_ = now;  // smaller after the sink was started anew
+  bytes_told_ = now;
 }
 
 void OffloadDesk::remember(const Segment &segment, const RouterInput &input) {

@@ -6,6 +6,7 @@
 
 #include "common/metas.h"
 #include "localmllm/text_pad.h"
+#include "offload/chat/same_words.h"
 
 namespace saccade::gst {
 namespace {
@@ -162,6 +163,8 @@ std::optional<OffloadLink::Arrived> OffloadLink::take() {
     if (found == awaited_.end()) continue;  // forgotten meanwhile, or a second last word
     const auto [draft, drafted, since] = found->second;
     if (!answer.partial) awaited_.erase(found);
+    // A cloud that was sooner than the draft has never seen it.
+    if (drafted && !answer.partial) answer.verified |= same_words(answer.text, draft.text);
     return Arrived{std::move(answer), draft, drafted, since};
   }
   return std::nullopt;
@@ -189,6 +192,14 @@ std::size_t OffloadLink::awaited() const {
 void OffloadLink::reset() {
   const std::lock_guard lock(mutex_);
   given_up_ = false;
+}
+
+void OffloadLink::start() {
+  const std::lock_guard lock(mutex_);
+  given_up_ = false;
+  awaited_.clear();
+  arrived_.clear();
+  state_ = {};
 }
 
 }  // namespace saccade::gst

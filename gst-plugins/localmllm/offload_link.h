@@ -74,6 +74,7 @@ class OffloadLink {
   void give_up();  // breaks wait() and forgets what is awaited
   std::size_t awaited() const;
   void reset();  // after a flush: waits again
+  void start();  // with a run: nothing is awaited, and of the link nothing is known yet
 
  private:
   struct Awaited {

@@ -228,6 +228,53 @@ TEST(LocalMllmUpload, AnAnswerIsAsOldAsItsPicture) {
   EXPECT_LE(age, to_milliseconds(Clock::now() - start));
 }
 
+// Breaks when a cloud that was sooner than the draft, and says the same, counts as one that corrected it.
+TEST(LocalMllmUpload, ACloudThatWasSoonerMayConfirmTheDraft) {
+  std::string draft;
+  for (const bool same : {false, true}) {
+    Mind mind("route-policy=cloud", false, nullptr);
+    Cloud cloud(mind, saying(same ? draft.c_str() : "dusk"));
+    mind.begin();
+    mind.push(picture(1));
+    const auto texts = mind.finish();
+    ASSERT_EQ(texts.size(), 2U);
+    draft = text_of(texts[0].get());
+    EXPECT_EQ(source_of(texts[1].get()), same ? "cloud-verified" : "cloud");
+  }
+}
+
+// Breaks when the end of a stream waits for a cloud that was taken away.
+TEST(LocalMllmOffloadPad, MayGoWhileItsAnswersAreWaitedFor) {
+  Mind mind("route-policy=cloud,drain-timeout=90000000000", false, nullptr);
+  Cloud cloud(mind, {.draft = {}});
+  mind.begin();
+  mind.push(picture(1));
+  mind.pull();
+  mind.end();
+  cloud.leave();
+  EventPtr event;
+  do event.reset(gst_harness_pull_event(mind.harness()));
+  while (event && GST_EVENT_TYPE(event.get()) != GST_EVENT_EOS);
+  EXPECT_TRUE(event) << "the end of the stream did not come";
+}
+
+// Breaks when what is known of a link that was down keeps a new run from ever asking again.
+TEST(LocalMllmOffload, ANewRunAsksALinkThatWasDown) {
+  Mind mind("route-policy=cloud", false, nullptr);
+  Cloud cloud(mind, saying("dusk"));
+  LinkState down;
+  down.up = false;
+  cloud.tell(down);
+  mind.begin();
+  mind.push(picture(1));
+  EXPECT_EQ(source_of(mind.pull().get()), "edge");
+  gst_element_set_state(mind.element(), GST_STATE_READY);
+  gst_element_set_state(mind.element(), GST_STATE_PLAYING);
+  mind.begin();
+  mind.push(picture(1));
+  EXPECT_EQ(source_of(mind.pull().get()), "edge-draft");
+}
+
 // Breaks when a sink that says its last word twice has the worker read behind the list's end.
 TEST(LocalMllmUpload, ASecondLastWordIsIgnored) {
   Mind mind("route-policy=cloud", false, nullptr);
