@@ -12,7 +12,6 @@
 
 #include "common/stage_queue.h"
 #include "localmllm/frame_intake.h"
-#include "localmllm/held_drafts.h"
 #include "localmllm/offload_desk.h"
 #include "localmllm/offload_link.h"
 #include "localmllm/question_desk.h"
@@ -20,6 +19,7 @@
 #include "localmllm/settings.h"
 #include "localmllm/text_pad.h"
 #include "mllm/answer_schedule.h"
+#include "mllm/held_drafts.h"
 #include "mllm/segment_answerer.h"
 #include "mllm/stale_watch.h"
 #include "sparsity/mas_report.h"

@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "base/glib_pointer.h"
-#include "base/json_guard.h"
+#include "base/json_read.h"
 #include "offload/routing/decision_fields.h"
 
 namespace saccade {
@@ -170,14 +170,9 @@ Result<T> read_line(std::string_view line) {
   const auto corrupt = [](const std::string &what) {
     return Status(StatusKind::corrupt, "the line is no logged decision: " + what);
   };
-  if (auto shape = check_json_shape(line, kMaxDepth); !shape.ok()) return corrupt(shape.message());
-  const ObjectPointer<JsonParser> parser(json_parser_new_immutable());
-  GError *error = nullptr;
-  if (!json_parser_load_from_data(parser.get(), line.data(), static_cast<gssize>(line.size()), &error)) {
-    const ErrorPointer owned(error);
-    return corrupt("it is not valid JSON");
-  }
-  JsonNode *root = json_parser_get_root(parser.get());
+  const auto parser = parse_json(line, kMaxDepth);
+  if (!parser.ok()) return corrupt(parser.status().message());
+  JsonNode *root = json_parser_get_root(parser.value().get());
   if (!root || !JSON_NODE_HOLDS_OBJECT(root)) return corrupt("it is no JSON object");
   T value;
   FieldReader reader(json_node_get_object(root));

@@ -33,7 +33,7 @@ enum class RouteStage { plan, decide };
 enum class RouteAction {
   edge,              // plan: draft, nothing else. decide: the edge's answer stands
   edge_with_upload,  // plan: draft, and meanwhile upload what the cloud will probably be asked about
-  ask,               // the cloud answers by itself; of a plan: no draft is made
+  ask,               // the cloud answers by itself; of a plan: a draft is not worth its price any more
   verify,            // decide: the cloud verifies the draft and goes on from where it differs
 };
 

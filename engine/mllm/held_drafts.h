@@ -11,7 +11,7 @@
 #include "base/time.h"
 #include "mllm/answer.h"
 
-namespace saccade::gst {
+namespace saccade {
 
 struct HeldDraft {
   Answer answer;
@@ -55,4 +55,4 @@ class HeldDrafts {
   std::vector<HeldDraft> drafts_;
 };
 
-}  // namespace saccade::gst
+}  // namespace saccade
