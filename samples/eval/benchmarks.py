@@ -119,7 +119,7 @@ def _write_part(part, text):
 
 def is_part(suite):
     """Whether the suite has a part of the page for itself, by its own name."""
-    return suite in PARTS and suite != "offload"
+    return suite in PARTS
 
 
 def write_suite(report):

@@ -31,9 +31,8 @@ COMPRESS = "tokencompressor name=compressor " + PAIR
 ANSWER = "localmllm name=model " + PAIR + "prompt={prompt} "
 END = "! fakesink sync=false async=false"
 # An exact run waits for every answer of the cloud, however slow; live, the elements' own limits hold.
-TO_CLOUD = ("drain-timeout={drain_ns} ! fakesink sync=false async=false "
-            "model.offload ! cloudoffloadsink name=cloud endpoint={cloud} model=cloud max-tokens=64 "
-            "drain-timeout={drain_s}")
+CLOUD_SINK = "cloudoffloadsink name=cloud endpoint={cloud} model=cloud max-tokens=64 drain-timeout={drain_s}"
+TO_CLOUD = "drain-timeout={drain_ns} ! fakesink sync=false async=false model.offload ! " + CLOUD_SINK
 
 
 @dataclass(frozen=True)

@@ -55,46 +55,51 @@ def legend(axes):
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, handlelength=3)
 
 
-def draw_accuracy(folder, part, mode, name):
-    """A point per configuration with the 95 % intervals of both figures."""
-    key, what = (("work_s", "Work, seconds per minute of stream (recorded stage costs, one thread)") if mode == "exact"
-                 else ("cpu_s", "CPU, seconds per minute of stream (all processes, measured)"))
-    points = [(row["name"], part["figures"][row["name"]]) for row in part["rows"] if part["figures"][row["name"]]]
-    points = [(label, f[key], f["accuracy"]["all"]) for label, f in points if f[key] and f["accuracy"]["all"]]
-    if not points:
-        return None
+def plot_accuracy(folder, name, points, across, scale=scale_across):
+    """A point per label with both 95 % intervals. points: [(label, figure of what is across, figure of the share that is right)];
+    across: what the axis says; scale(axes, values) sets its scale."""
     figure, axes = plt.subplots(figsize=SIZE)
     for k, (label, cost, right) in enumerate(points):
-        across = [[max(0, cost["value"] - cost["low"])], [max(0, cost["high"] - cost["value"])]]
-        up = [[100 * max(0, right["value"] - right["low"])], [100 * max(0, right["high"] - right["value"])]]
-        size = LARGEST - (LARGEST - SMALLEST) * k / len(points)
-        axes.errorbar(cost["value"], 100 * right["value"], xerr=across, yerr=up, label=label, linestyle="none",
-                      markersize=size, markeredgecolor="white", elinewidth=0.9, capsize=2, **style(k))
-    scale_across(axes, [cost["value"] for _, cost, _ in points])
-    axes.set_xlabel(what)
+        bars = [[[factor * max(0, f["value"] - f["low"])], [factor * max(0, f["high"] - f["value"])]] for factor, f in ((1, cost), (100, right))]
+        axes.errorbar(cost["value"], 100 * right["value"], xerr=bars[0], yerr=bars[1], label=label, linestyle="none",
+                      markersize=LARGEST - (LARGEST - SMALLEST) * k / len(points), markeredgecolor="white", elinewidth=0.9, capsize=2, **style(k))
+    scale(axes, [cost["value"] for _, cost, _ in points])
+    axes.set_xlabel(across)
     axes.set_ylabel("Right over time, % of checks")
     legend(axes)
     return save(figure, folder, name)
 
 
-def draw_latency(folder, rows, mode, name):
-    """A step line per configuration: the share of its answers that are there after so many seconds."""
-    drawn = [(row, sorted(late for run in row.runs for _, late in run.score.latencies())) for row in rows
-             if row.runs and not row.missing]
-    if not drawn:
-        return None
+def plot_waits(folder, name, lines, across):
+    """A step line per label: the share of its answers that are there after so many seconds. lines: [(label, sorted seconds)]."""
     figure, axes = plt.subplots(figsize=SIZE)
-    for k, (row, late) in enumerate(drawn):
-        shares = [100 * (n + 1) / len(late) for n in range(len(late))]
-        axes.step([max(NEVER, s) for s in late], shares, where="post", linewidth=1.6,
-                  label="%s (n = %d)" % (row.name, len(late)), color=COLOURS[k % len(COLOURS)],
-                  linestyle=LINES[k % len(LINES)])
-    scale_across(axes, [max(NEVER, s) for _, late in drawn for s in (late[0], late[-1])])
+    for k, (label, waits) in enumerate(lines):
+        shares = [100 * (n + 1) / len(waits) for n in range(len(waits))]
+        axes.step([max(NEVER, s) for s in waits], shares, where="post", linewidth=1.6, label="%s (n = %d)" % (label, len(waits)),
+                  color=COLOURS[k % len(COLOURS)], linestyle=LINES[k % len(LINES)])
+    scale_across(axes, [max(NEVER, s) for _, waits in lines for s in (waits[0], waits[-1])])
     axes.set_ylim(0, 101)
-    axes.set_xlabel("From the picture to the answer, seconds" + (" of virtual time" if mode == "exact" else ""))
+    axes.set_xlabel(across)
     axes.set_ylabel("Answers that are there, %")
     legend(axes)
     return save(figure, folder, name)
+
+
+def draw_accuracy(folder, part, mode, name):
+    """A point per configuration."""
+    key, what = (("work_s", "Work, seconds per minute of stream (recorded stage costs, one thread)") if mode == "exact"
+                 else ("cpu_s", "CPU, seconds per minute of stream (all processes, measured)"))
+    points = [(row["name"], part["figures"][row["name"]]) for row in part["rows"] if part["figures"][row["name"]]]
+    points = [(label, f[key], f["accuracy"]["all"]) for label, f in points if f[key] and f["accuracy"]["all"]]
+    return plot_accuracy(folder, name, points, what) if points else None
+
+
+def draw_latency(folder, rows, mode, name):
+    """A line per configuration."""
+    drawn = [(row.name, sorted(late for run in row.runs for _, late in run.score.latencies())) for row in rows
+             if row.runs and not row.missing]
+    return plot_waits(folder, name, drawn, "From the picture to the answer, seconds" + (" of virtual time" if mode == "exact" else "")) \
+        if drawn else None
 
 
 def draw_all(folder, report, results):

@@ -6,7 +6,8 @@
 
 The line's elements are found by name: model (localmllm), and where there are any pace, sampler, gate, compressor, cloud.
 The first question is the standing one, which the line itself sets as `prompt`; at every answer to it the others are asked
-about the same picture. Prints a line of JSON per answer, then a summary; or, last, an error, and exits with 1.
+about the same picture, unless the line sets them as `more-prompts`. A line without a model asks the cloud everything about every
+picture. Prints a line of JSON per answer, then a summary; or, last, an error, and exits with 1.
 """
 
 import bisect
@@ -19,6 +20,8 @@ import gi
 
 gi.require_version("Gst", "1.0")
 from gi.repository import GLib, Gst  # noqa: E402
+
+from cloud_client import CloudClient  # noqa: E402
 
 SECOND = 1_000_000_000
 POLL_NS = SECOND // 2
@@ -53,8 +56,12 @@ class Run:
         except GLib.Error as error:
             raise PipelineFailed("the pipeline cannot be built: %s. Is GST_PLUGIN_PATH the folder of libgstsaccade.so "
                                  "(build/release/gst-plugins)?" % error.message) from error
+        self._later = [] if "more-prompts=" in settings["launch"] else self.texts[1:]
         self.model = self._find("model")
-        self.model.connect("answer", self._on_answer)
+        if self.model:
+            self.model.connect("answer", self._on_answer)
+        else:
+            self._client = CloudClient(self._find("cloud"), self.texts, self._on_cloud_answer)
         self._find("pace").get_static_pad("src").add_probe(Gst.PadProbeType.BUFFER, self._on_frame)
 
     def _find(self, name):
@@ -92,20 +99,25 @@ class Run:
         value = answer.get_value
         # A stream whose frames have no duration ends an answer where its picture starts.
         content, question = max(value("start"), self._newest_before(value("end"))) / SECOND, value("question")
-        self._print({
-            "type": "answer", "kind": self.kinds.get(question), "question": question, "text": value("text"),
-            "source": value("source"), "content": content, "emitted": emitted if self.live else None,
-            "latency_ms": (emitted - content) * 1000 if self.live else None, "confidence": value("confidence"),
-            "truncated": value("truncated"),
-            "stages": {"queued_ms": value("queued-ms"), "encode_ms": value("encode-ms"),
-                       "prefill_ms": value("prefill-ms"), "decode_ms": value("decode-ms")},
-            "tokens": {"seen": value("tokens-seen"), "kept": value("tokens-kept"), "prompt": None,
-                       "generated": value("tokens-generated") if answer.has_field("tokens-generated") else None},
-            "bytes_sent": 0})
+        self._print_answer(
+            question, value("text"), value("source"), content, emitted, confidence=value("confidence"), truncated=value("truncated"),
+            stages={"queued_ms": value("queued-ms"), "encode_ms": value("encode-ms"),
+                    "prefill_ms": value("prefill-ms"), "decode_ms": value("decode-ms")},
+            tokens={"seen": value("tokens-seen"), "kept": value("tokens-kept"), "prompt": None,
+                    "generated": value("tokens-generated") if answer.has_field("tokens-generated") else None})
         if question == self.texts[0] and value("source") in ("edge", "edge-draft"):
-            for text in self.texts[1:]:
+            for text in self._later:
                 if not model.emit("ask", text):
                     self._print({"type": "warning", "message": '"%s" was not asked: too many questions wait' % text})
+
+    def _on_cloud_answer(self, question, time, text, confidence):
+        """On the network's thread."""
+        self._print_answer(question, text, "cloud", time / SECOND, self._now(), confidence=confidence, truncated=False, stages={}, tokens={})
+
+    def _print_answer(self, question, text, source, content, emitted, **more):
+        self._print({"type": "answer", "kind": self.kinds.get(question), "question": question, "text": text, "source": source,
+                     "content": content, "emitted": emitted if self.live else None,
+                     "latency_ms": (emitted - content) * 1000 if self.live else None, "bytes_sent": 0, **more})
 
     def run(self):
         bus = self.pipeline.get_bus()

@@ -47,15 +47,20 @@ def plugin_folder():
                     "cmake --build build/release --target gstsaccade" % (PLUGIN, places))
 
 
-@functools.lru_cache(maxsize=None)
-def _digest_of_programs():
-    """Changes with the plugin and with the programs that run it and its rivals."""
+def digest_of(*paths):
+    """Changes with every byte of these files."""
     digest = hashlib.sha256()
-    for path in (os.path.join(plugin_folder(), PLUGIN), os.path.join(HERE, "run_pipeline.py"),
-                 os.path.join(BASELINES, "run_server.py"), os.path.join(BASELINES, "server.py")):
+    for path in paths:
         with open(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=None)
+def _digest_of_programs():
+    """Changes with the plugin and with the programs that run it and its rivals."""
+    return digest_of(os.path.join(plugin_folder(), PLUGIN), os.path.join(HERE, "run_pipeline.py"), os.path.join(HERE, "cloud_client.py"),
+                     os.path.join(BASELINES, "run_server.py"), os.path.join(BASELINES, "server.py"))
 
 
 def quoted(text):
@@ -66,6 +71,7 @@ def quoted(text):
 def launch_line(configuration, clip, pair, questions, mode, cloud_url=""):
     return configuration.launch.format(
         clip=quoted(clip), model=quoted(pair.model), mmproj=quoted(pair.mmproj), prompt=quoted(questions[0].text),
+        more=quoted("<%s>" % ",".join(quoted(question.text) for question in questions[1:])),
         live=str(mode == "live").lower(), cloud=cloud_url, drain_s=DRAIN_S[mode], drain_ns=DRAIN_S[mode] * 10**9)
 
 

@@ -73,8 +73,7 @@ class Benchmark:
         return os.path.join(self._folder, part + ".json")
 
     def _keep(self, part, measure):
-        load = machine.load()
-        raw = {"part": part, "load_before": load, "found": measure(), "load": machine.load(), "machine": machine.describe(), "commit": machine.commit()}
+        raw = {"part": part, "found": measure(), "load": machine.load(), "machine": machine.describe(), "commit": machine.commit()}
         with open(self._path(part), "w", encoding="utf-8") as file:
             json.dump(raw, file)
 
@@ -86,7 +85,7 @@ class Benchmark:
 
     def found(self):
         """(all raw results, {link: {policy: row}})"""
-        recording = Recording(os.path.join(self._folder, streams.RECORDING))
+        recording = Recording(self._streams().recording)
         truths = {spec.name: clips.rendered(spec, self._say) for spec in self._extent.clips}
         raws = [raw for raw in streams.read(self._folder) if raw["clip"] in truths]
         found = {"streams": raws, "recording": recording.entries(), "model": recording.time_model(), "side_by_side": streams.SIDE_BY_SIDE,

@@ -4,9 +4,10 @@ as long as that took.
 
     cloud_replay.py --recording FILE --server http://127.0.0.1:8080 [--workers 2]
 
-Prints the URL that it listens on, runs until SIGTERM, and then prints what it did as one line of JSON. A request that the file
-does not have goes to the real server, one at a time, and is recorded. At most --workers answers are made at a time; others
-wait. A `prediction` changes the time alone: the tokens that it has in common with the answer's beginning cost none."""
+Prints the URL that it listens on, runs until SIGTERM, and then prints what it did as one line of JSON. At most --workers answers
+are made at a time; others wait. The first answer about a picture takes as long as one about an unknown picture did, the others as
+long as one about a known picture did. A `prediction` changes the time alone: the tokens that it has in common with the answer's
+beginning cost none. A request that the file does not have goes to the real server, one at a time, and is recorded."""
 
 import argparse
 import http.client
@@ -73,8 +74,9 @@ class Cloud:
         self._model = recording.time_model()
         self._workers, self._real = threading.Semaphore(workers), threading.Lock()
         self._lock = threading.Lock()
-        self.figures = {"requests": 0, "unknown": 0, "passed_on": 0, "predictions": 0, "accepted": 0, "rejected": 0,
-                        "left": 0, "busy_s": 0.0, "waited_s": 0.0}
+        self._known = set()   # pictures; as many as a clip has fit into a server's cache many times over
+        self.figures = {"requests": 0, "unrecorded": 0, "passed_on": 0, "predictions": 0, "accepted": 0, "rejected": 0, "cold": 0, "warm": 0,
+                        "left": 0, "busy_s": 0.0, "waited_s": 0.0, "cpu_s": 0.0}
 
     def count(self, **more):
         with self._lock:
@@ -94,31 +96,42 @@ class Cloud:
         if entry:
             return entry, None
         with self._real:
-            plain = {name: value for name, value in request.items() if name not in ("prediction", "stream", "stream_options")}
             began = time.monotonic()
-            status, body = ask(self._server, dict(plain, logprobs=True))
+            status, body = ask(self._server, recordings.plain(request))
             seconds = time.monotonic() - began
         if status != http.client.OK:
             return None, (status, body)
-        entry = recordings.entry_of(json.loads(body), seconds)
+        taken = {"seconds": seconds, "cpu_s": seconds}   # whoever answers takes one core
+        entry = recordings.entry_of(request, json.loads(body), taken, taken, at_once=True)
         self._recording.add(key, entry)
-        self.count(unknown=1)
+        self.count(unrecorded=1)
         return entry, None
+
+    def _meet(self, picture):
+        """How well the picture is known; from now on it is."""
+        with self._lock:
+            state = "warm" if picture in self._known else "cold"
+            self._known.add(picture)
+        return state
 
     def answer(self, entry, draft, write):
         """Takes a worker for as long as it takes. write(text) is called as the answer grows."""
         accepted, rejected = recordings.compared(entry["tokens"], draft) if draft else (0, 0)
-        first, whole = self._model.seconds(entry, accepted)
         arrived = time.monotonic()
         with self._workers:
             began = time.monotonic()
+            state = self._meet(entry["picture"])
+            taken = entry[state]
+            first, whole = self._model.seconds(taken["seconds"], len(entry["tokens"]), accepted)
             words = entry["text"].split(" ")
             for i, word in enumerate(words):
                 due = began + first + (whole - first) * i / max(1, len(words) - 1)
                 time.sleep(max(0.0, due - time.monotonic()))
                 write(word if i == 0 else " " + word)
             ended = time.monotonic()
-        self.count(requests=1, busy_s=ended - began, waited_s=began - arrived)
+        # Tokens that cost no time cost no processor either.
+        cpu_s = taken["cpu_s"] * whole / taken["seconds"] if taken["seconds"] else 0.0
+        self.count(requests=1, busy_s=ended - began, waited_s=began - arrived, cpu_s=cpu_s, **{state: 1})
         if draft:
             self.count(predictions=1, accepted=accepted, rejected=rejected)
         return accepted, rejected
@@ -213,13 +226,8 @@ class Server(ThreadingHTTPServer):
         self.cloud = cloud
 
 
-def main(words):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recording", required=True, metavar="FILE")
-    parser.add_argument("--server", required=True, metavar="URL")
-    parser.add_argument("--workers", type=int, default=2, metavar="N")
-    options = parser.parse_args(words)
-    cloud = Cloud(recordings.Recording(options.recording), options.server, max(1, options.workers))
+def serve(cloud):
+    """Until SIGTERM; then prints its figures."""
     server = Server(cloud)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -227,6 +235,15 @@ def main(words):
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     server.shutdown()
     print(json.dumps(cloud.figures), flush=True)
+
+
+def main(words):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recording", required=True, metavar="FILE")
+    parser.add_argument("--server", required=True, metavar="URL")
+    parser.add_argument("--workers", type=int, default=2, metavar="N")
+    options = parser.parse_args(words)
+    serve(Cloud(recordings.Recording(options.recording), options.server, max(1, options.workers)))
 
 
 if __name__ == "__main__":

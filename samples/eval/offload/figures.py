@@ -2,18 +2,18 @@
 
 import bootstrap
 from bootstrap import block_of
+from offload.policies import CLOUD, EDGE
 from score import ClipScore
 
 STANDING = ("settled", "shown", "untimed")
 
 
 class Watched:
-    """One run, scored. Answers that a policy does not count are left out."""
+    """One run, scored."""
 
     def __init__(self, raw, truth, questions):
         self.raw, self.clip, self.summary, self.minutes = raw, raw["clip"], raw["summary"], truth.duration / 60
-        self.answers = [a for a in raw["answers"] if not raw["alone"] or a["source"].startswith("cloud")]
-        self.questions = questions
+        self.answers, self.questions = raw["answers"], questions
         shown = ClipScore(self.clip, truth, questions, self.answers)
         kept = ClipScore(self.clip, truth, questions, [a for a in self.answers if a["source"] != "edge-draft"])
         # What stands when: each answer at once; drafts only where the cloud was not asked; as if nothing took any time.
@@ -34,7 +34,7 @@ class Watched:
     def calls(self):
         """{block: answers that the cloud gave}"""
         counts = {}
-        for answer in self.raw["answers"]:
+        for answer in self.answers:
             if answer["source"].startswith("cloud"):
                 block = block_of(self.clip, answer["content"])
                 counts[block] = counts.get(block, 0) + 1
@@ -77,6 +77,29 @@ def _acceptance(runs):
             "tokens": accepted + sum(cloud["rejected"] for cloud in clouds)}
 
 
+def _processor(run):
+    """(edge, cloud): seconds of processor time per minute of stream, where both are one box. The client of cloud-only counts as none."""
+    edge = 0.0 if run.raw["policy"] == CLOUD.name else run.summary["cpu_s"]
+    return edge / run.minutes, (run.raw["cloud"]["cpu_s"] if run.raw["cloud"] else 0.0) / run.minutes
+
+
+def one_box(runs, reference):
+    """How many streams a core carries that is edge and cloud at once. {"edge_s", "cloud_s": a minute of stream, "streams": a core,
+    "by_cloud": as many times cloud-only's, or None: {"value", "low", "high": least and most over clips}}"""
+    edge, cloud = (sum(seconds) / len(runs) for seconds in zip(*map(_processor, runs)))
+    pairs = [(sum(_processor(run)), sum(_processor(theirs))) for run in runs for theirs in reference if theirs.clip == run.clip]
+    ratios = [also / mine for mine, also in pairs if mine]
+    ratio = {"value": sum(also for _, also in pairs) / sum(mine for mine, _ in pairs), "low": min(ratios), "high": max(ratios)} if ratios else None
+    return {"edge_s": edge, "cloud_s": cloud, "streams": 60 / (edge + cloud) if edge + cloud else None, "by_cloud": ratio}
+
+
+def _waited(runs):
+    """Seconds for which a call waited for its turn in the cloud, on average; None without calls."""
+    clouds = [run.raw["cloud"] for run in runs if run.raw["cloud"]]
+    requests = sum(cloud["requests"] for cloud in clouds)
+    return sum(cloud["waited_s"] for cloud in clouds) / requests if requests else None
+
+
 def row(name, runs, cloud, edge):
     """runs, cloud-only's over the same link, edge-only's: [Watched]. -> {figure's name: figure or None}"""
     first = [item for run in runs for item in run.waits(min)]
@@ -97,7 +120,7 @@ def row(name, runs, cloud, edge):
         "kilobytes": sum(run.summary["bytes_sent"] for run in runs) / 1e3 / sum(run.minutes for run in runs),
         "unanswered": sum(run.summary["cloud"]["failed"] for run in runs),
         "in_vain": sum(run.summary["cloud"]["cancelled"] for run in runs),
-        "unknown": sum(run.raw["cloud"]["unknown"] for run in runs if run.raw["cloud"]),
+        "waited_s": _waited(runs), "one_box": one_box(runs, cloud),
         "acceptance": _acceptance(runs), "runs": len(runs)}
 
 
@@ -113,6 +136,6 @@ def rows(raws, truths, kinds):
         for run in of:
             by_policy.setdefault(run.raw["policy"], []).append(run)
         whole = {policy: runs for policy, runs in by_policy.items() if {run.clip for run in runs} == set(truths)}
-        found[link] = {policy: row("%s/%s" % (link, policy), runs, whole.get("cloud", []), whole.get("edge", []))
+        found[link] = {policy: row("%s/%s" % (link, policy), runs, whole.get(CLOUD.name, []), whole.get(EDGE.name, []))
                        for policy, runs in whole.items()}
     return found

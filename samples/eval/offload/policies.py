@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from configurations import ADAPTIVE, ANSWER, COMPRESS, CONFIGURATIONS, GATE, RATE, SOURCE, TO_CLOUD, UNIFORM, Configuration
+from configurations import ADAPTIVE, ANSWER, CLOUD_SINK, COMPRESS, CONFIGURATIONS, GATE, RATE, SOURCE, TO_CLOUD, UNIFORM, Configuration
 from suites import TEST_SEED, ClipSpec
 
 # The edge knows the first three about as well as the cloud, reads signs badly and describes less well. Two pictures a second
@@ -12,7 +12,12 @@ CLIPS = (ClipSpec("street", TEST_SEED, 40), ClipSpec("calm", TEST_SEED + 1, 40))
 WORKERS = 2          # of the replay: answers that the cloud makes at a time
 BUDGET_SHARE = 0.15  # of what cloud-only sends
 # The cloud is asked as often as a policy wants: a queue shows as time, not as calls that were never made.
-ASKING = TO_CLOUD + " max-in-flight=64"
+MANY = " max-in-flight=64"
+# All questions stand, so that a draft which is not shown yet delays none of the others.
+ANSWER_ALL = ANSWER + "more-prompts={more} "
+# Without a model: everything is asked about each picture that comes, of which the files are those that localmllm sends.
+SEND = "videoconvert ! video/x-raw,format=RGB ! " + CLOUD_SINK + MANY
+GATED = SOURCE + ADAPTIVE % RATE + GATE + COMPRESS + "! "
 
 
 @dataclass(frozen=True)
@@ -27,26 +32,14 @@ LINKS = (Link("fast", "200 Mbit/s, round trip 20 ms", ("delay=10ms", "rate=200Mb
 NO_LINK = Link("none", "no link", ())
 
 
-@dataclass(frozen=True)
-class Policy:
-    configuration: Configuration
-    cloud_alone: bool = False   # what the edge drafts meanwhile is not looked at
-
-    @property
-    def name(self):
-        return self.configuration.name
+def _with_all(name, about, configuration, more=""):
+    """Another evaluation's configuration, with all questions standing."""
+    return replace(configuration, name=name, about=about, launch=configuration.launch.replace(ANSWER, ANSWER_ALL) + more)
 
 
-def _every(name, about, words, **more):
-    """Every picture, so many a second."""
-    launch = SOURCE + UNIFORM % RATE + ANSWER + "answer-on=frame " + words + ASKING
-    return Policy(Configuration(name, about, launch=launch, cloud=True), **more)
-
-
-def _gated(name, about, words, sink="", **more):
-    """Behind the gate: what changed."""
-    launch = SOURCE + ADAPTIVE % RATE + GATE + COMPRESS + "! " + ANSWER + words + ASKING + sink
-    return Policy(Configuration(name, about, launch=launch, cloud=True), **more)
+def _gated(name, about, words):
+    """Behind the gate: what changed is drafted."""
+    return Configuration(name, about, launch=GATED + ANSWER_ALL + words + TO_CLOUD + MANY, cloud=True)
 
 
 def weighing(error_weight, cloud_error):
@@ -55,31 +48,36 @@ def weighing(error_weight, cloud_error):
                   "route-policy=msao error-weight=%g cloud-error=%g " % (error_weight, cloud_error))
 
 
+def holding(milliseconds):
+    """msao that does not show a draft which it asks about before it is so old."""
+    return _gated("msao-hold-%d" % milliseconds, "the same, and a draft that the cloud is asked about is shown when it is %d ms old, "
+                  "unless the cloud's answer is there (`draft-hold=%d`)" % (milliseconds, milliseconds * 10**6),
+                  "route-policy=msao draft-hold=%d " % (milliseconds * 10**6))
+
+
 def within(bytes_per_hour):
     return _gated("budget", "`route-policy=budget`, %g %% of the bytes of `cloud`" % (100 * BUDGET_SHARE),
                   "route-policy=budget budget-per-hour=%.0f " % bytes_per_hour)
 
 
-_MOA_OFF = CONFIGURATIONS["moa-off"]
-EDGE = Policy(replace(CONFIGURATIONS["everything"], name="edge", about="every picture, %d a second, on the edge" % RATE))
-CLOUD = _every("cloud", "every picture, %d a second, sent to the cloud; the edge's draft is not counted" % RATE, "route-policy=cloud ",
-               cloud_alone=True)
+EDGE = _with_all("edge", "every picture, %d a second, on the edge" % RATE, CONFIGURATIONS["everything"])
+CLOUD = Configuration("cloud", "every picture, %d a second, sent to the cloud with all questions at once; there is no model on the edge" % RATE,
+                      launch=SOURCE + UNIFORM % RATE + SEND, cloud=True)
+CLOUD_GATED = Configuration("cloud-gated", "the same, behind the gate",
+                            launch=SOURCE + ADAPTIVE % RATE + GATE.replace("name=gate", "name=gate mode=gate") + SEND, cloud=True)
 DEFAULT = _gated("msao", "`route-policy=msao`, with its defaults", "route-policy=msao ")
 POLICIES = (
     EDGE, CLOUD,
-    Policy(replace(CONFIGURATIONS["saccade"], name="edge-gated", about="the edge alone, behind the gate")),
-    _gated("cloud-gated", "the cloud alone, behind the gate", "route-policy=cloud ", cloud_alone=True),
-    Policy(replace(_MOA_OFF, name="complexity", about="MoA-Off's rule: every picture, and the more complex ones to the cloud",
-                   launch=_MOA_OFF.launch + " max-in-flight=64")),
+    _with_all("edge-gated", "the edge alone, behind the gate", CONFIGURATIONS["saccade"]),
+    CLOUD_GATED,
+    _with_all("complexity", "MoA-Off's rule: every picture, and the more complex ones to the cloud", CONFIGURATIONS["moa-off"], MANY),
     _gated("confidence", "`route-policy=threshold confidence-threshold=0.9`", "route-policy=threshold confidence-threshold=0.9 "),
-    DEFAULT,
+    DEFAULT, holding(100), holding(300),
     within(0),   # the cap follows from what cloud was seen to send
 )
 BUDGET = "budget"
-# What msao weighs, about its defaults of 2 and 0.1; and its calls with smaller files.
-SMALLER = " jpeg-quality=60"
-SWEEP = tuple(weighing(weight, error) for weight, error in ((0.5, 0.1), (1, 0.1), (4, 0.1), (2, 0.3))) + (
-    _gated("msao-q60", "the defaults, and `jpeg-quality=60` instead of 85", "route-policy=msao ", SMALLER),)
-# What is recorded before anything is measured: together, all that the others may ask.
-RECORDED = tuple(policy for policy in POLICIES if policy.cloud_alone) + (
-    _gated("cloud-gated-q60", "", "route-policy=cloud ", SMALLER, cloud_alone=True),)
+# What msao weighs, about its defaults.
+DEFAULT_WEIGHT, DEFAULT_ERROR = 2, 0.3
+SWEEP = tuple(weighing(weight, DEFAULT_ERROR) for weight in (0.5, 1, 4)) + tuple(weighing(DEFAULT_WEIGHT, error) for error in (0.1, 0.5))
+# What is recorded before anything is measured: together, all that the others may ask. The gate shows an encoder other pictures than a cloud.
+RECORDED = (CLOUD, CLOUD_GATED, _gated("all-gated", "", "route-policy=cloud "))

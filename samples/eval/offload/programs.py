@@ -36,6 +36,13 @@ class Program:
         return "http://127.0.0.1:%d" % self.port
 
     @property
+    def cpu_s(self):
+        """Processor time so far, of all threads, in steps of the kernel's clock tick."""
+        with open("/proc/%d/stat" % self._process.pid, encoding="ascii", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()   # the name before may hold blanks; state is the first behind it
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def name(self):
         return os.path.basename(next(word for word in self._command if word != sys.executable))
 
@@ -72,22 +79,38 @@ class Program:
         return (self._complaints.read().decode(errors="replace").strip().splitlines() or ["it did not say why"])[-1]
 
 
-FEW_PICTURES = 1   # MiB of encoded pictures, which are a few: what was asked about some questions ago is forgotten
+NO_PICTURES = ("--picture-cache", 0)   # each question finds its picture unknown
+# A few encoded pictures, in MiB, and one answer at a time: what was asked about some questions ago is forgotten.
+FEW_PICTURES = ("--picture-cache", 1, "--parallel", 1)
 
 
-def real_server(pair, picture_cache=0, guesses=None):
-    """saccade-server with one question at a time. Unless it may remember pictures (MiB), what an answer takes depends little on
-    what was asked before. guesses: as its option; None = its default."""
-    return Program(built("engine", "server", "saccade-server"), "--model", pair.model, "--mmproj", pair.mmproj, "--port", 0,
-                   "--parallel", 1, "--picture-cache", picture_cache, *(() if guesses is None else ("--guesses", guesses)))
+def cloud_server():
+    """The path of saccade-server."""
+    return built("engine", "server", "saccade-server")
+
+
+def real_server(pair, options=()):
+    """saccade-server with its defaults, but for these options."""
+    return Program(cloud_server(), "--model", pair.model, "--mmproj", pair.mmproj, "--port", 0, *options)
+
+
+def collector(path):
+    return Program(sys.executable, os.path.join(HERE, "cloud_collector.py"), "--into", path)
+
+
+REPLAY = os.path.join(HERE, "cloud_replay.py")
 
 
 def replay(recording, server, workers):
-    return Program(sys.executable, os.path.join(HERE, "cloud_replay.py"), "--recording", recording, "--server", server.url,
-                   "--workers", workers)
+    return Program(sys.executable, REPLAY, "--recording", recording, "--server", server.url, "--workers", workers)
+
+
+def link_emulator():
+    """Its path."""
+    return built("tests", "faults", "link_emulator")
 
 
 def link(target, words):
     """words: as link_emulator's options, ("delay=10ms", "rate=25MB/s")."""
     options = [part for word in words for part in ("--" + word.split("=")[0], word.split("=")[1])]
-    return Program(built("tests", "faults", "link_emulator"), "--target", target.port, *options)
+    return Program(link_emulator(), "--target", target.port, *options)

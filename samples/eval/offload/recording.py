@@ -1,7 +1,9 @@
 """What a cloud said and how long it took, by pictures and question; and the model of time that a replay of it follows.
 
-A file has one JSON object a line: {"key", "text", "tokens", "log_probabilities", "finish", "prompt_tokens", "seconds"}. Lines
-are only ever added, so that an interrupted recording is one with fewer of them."""
+A file has one JSON object a line: {"key", "picture", "text", "tokens", "log_probabilities", "finish", "prompt_tokens", "cold", "warm",
+"at_once"}. `cold` is what the answer took of a server that did not know the picture, `warm` of one that had just been asked something
+else about it: {"seconds", "cpu_s"}, the latter of the server's processor time. `at_once`: asked for while streams ran, and both are
+what it took then. Lines are only ever added, and the last one of a key holds: an interrupted recording is one with fewer of them."""
 
 import hashlib
 import json
@@ -13,19 +15,39 @@ import numpy
 TOKENS_TO_FIT = 8   # kinds of length below which a line through them says nothing of the time per token
 
 
+def _digest(value):
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def name_of(*who):
+    """A recording's file. who: whatever its answers and their times depend on beside the questions (the pair, the server)."""
+    return "recording-%s.jsonl" % _digest(who)[:12]
+
+
 def key_of(request):
-    """Of all that an answer depends on: what was shown and asked, and how long the answer may be."""
-    asked = [request.get("messages"), request.get("max_tokens")]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
+    """Of a question: what was shown and asked, and how long the answer may be."""
+    return _digest([request.get("messages"), request.get("max_tokens")])
 
 
-def entry_of(completion, seconds):
-    """A recording's entry of a whole chat completion. KeyError, IndexError, TypeError: it is none."""
+def picture_of(request):
+    """What a server knows the pictures of a question by; None where there are none."""
+    parts = [part for message in request.get("messages") or () if isinstance(message.get("content"), list) for part in message["content"]]
+    urls = [part["image_url"] for part in parts if part.get("type") == "image_url"]
+    return _digest(urls) if urls else None
+
+
+def entry_of(request, completion, cold, warm, at_once=False):
+    """A recording's entry of a whole chat completion. cold, warm: {"seconds", "cpu_s"}. KeyError, IndexError, TypeError: it is none."""
     choice = completion["choices"][0]
     tokens = (choice.get("logprobs") or {}).get("content") or []
-    return {"text": choice["message"]["content"], "tokens": [token["token"] for token in tokens],
+    return {"picture": picture_of(request), "text": choice["message"]["content"], "tokens": [token["token"] for token in tokens],
             "log_probabilities": [token["logprob"] for token in tokens], "finish": choice["finish_reason"],
-            "prompt_tokens": completion["usage"]["prompt_tokens"], "seconds": seconds}
+            "prompt_tokens": completion["usage"]["prompt_tokens"], "cold": cold, "warm": warm, "at_once": at_once}
+
+
+def plain(request):
+    """The request as it is recorded: whole, and without help."""
+    return dict({name: value for name, value in request.items() if name not in ("prediction", "stream", "stream_options")}, logprobs=True)
 
 
 def compared(tokens, draft):
@@ -41,11 +63,11 @@ def compared(tokens, draft):
 
 
 class TimeModel:
-    """seconds = prefill + per_token * tokens, by least squares over a recording."""
+    """seconds = prefill + per_token * tokens of answers about unknown pictures, by least squares over a recording."""
 
     def __init__(self, entries):
         lengths = numpy.array([len(entry["tokens"]) for entry in entries], float)
-        seconds = numpy.array([entry["seconds"] for entry in entries], float)
+        seconds = numpy.array([entry["cold"]["seconds"] for entry in entries], float)
         self.n = len(entries)
         self.prefill = float(numpy.median(seconds)) if self.n else 0.0
         self.per_token = 0.0
@@ -54,10 +76,11 @@ class TimeModel:
             if per_token > 0 and prefill > 0:
                 self.per_token, self.prefill = float(per_token), float(prefill)
 
-    def seconds(self, entry, accepted):
-        """(until the first word, until the last) of an answer whose first `accepted` tokens a draft had already."""
-        left = max(0, len(entry["tokens"]) - max(1, accepted))
-        whole = max(0.0, entry["seconds"] - self.per_token * max(0, min(accepted, len(entry["tokens"])) - 1))
+    def seconds(self, taken, tokens, accepted):
+        """(until the first word, until the last) of an answer of so many tokens that took `taken` seconds by itself, if a draft had the
+        first `accepted` tokens already."""
+        left = max(0, tokens - max(1, accepted))
+        whole = max(0.0, taken - self.per_token * max(0, min(accepted, tokens) - 1))
         return max(0.0, whole - self.per_token * left), whole
 
 
@@ -78,9 +101,6 @@ class Recording:
         except (ValueError, KeyError):
             pass   # the line that an interruption cut
 
-    def __len__(self):
-        return len(self._entries)
-
     def find(self, key):
         with self._lock:
             return self._entries.get(key)
@@ -94,6 +114,10 @@ class Recording:
     def entries(self):
         with self._lock:
             return list(self._entries.values())
+
+    def digest(self):
+        """Changes with every answer and time that was recorded on an idle machine."""
+        return _digest(sorted([e["key"], e["text"], e["cold"], e["warm"]] for e in self.entries() if not e["at_once"]))
 
     def time_model(self):
         return TimeModel(self.entries())

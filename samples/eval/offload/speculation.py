@@ -5,6 +5,7 @@ import base64
 import http.client
 import json
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from errors import EvalError
@@ -79,7 +80,7 @@ class Client:
 
 def _descriptions(pair, question, pictures):
     """Of one pair, without a link."""
-    with programs.real_server(pair) as server:
+    with programs.real_server(pair, programs.FEW_PICTURES) as server:
         client = Client(server.port, question)
         return [client.plainly(jpeg, None) for jpeg in pictures]
 
@@ -91,10 +92,13 @@ def measure(pairs, clip, question, counts):
     long = [i for i, answer in enumerate(own) if answer["tokens"] >= LEAST_TOKENS][:counts.pictures]
     drafts = {"edge": edge, "cloud": own}
     found = []
-    # One that decodes plainly, and one as it is, which without a draft guesses from its last answer to the question.
-    with programs.real_server(pairs["cloud"], programs.FEW_PICTURES, guesses=0) as plain, programs.link(plain, policies.LINKS[0].words) as slow, \
-            programs.real_server(pairs["cloud"], programs.FEW_PICTURES) as server, programs.link(server, policies.LINKS[0].words) as line:
-        clients = {way: Client(slow.port if way == PLAINLY else line.port, question) for way in WAYS}
+    with ExitStack() as stack:
+        def client_of(*options):
+            server = stack.enter_context(programs.real_server(pairs["cloud"], programs.FEW_PICTURES + options))
+            return Client(stack.enter_context(programs.link(server, policies.LINKS[0].words)).port, question)
+        # One decodes plainly, one guesses from its last answer to the question, which is about the picture before, and one is given drafts.
+        clients = {PLAINLY: client_of("--guesses", 0), GUESSING: client_of()}
+        clients.update(dict.fromkeys([way for way in WAYS if way not in clients], client_of()))
         for turn in range(counts.rounds):
             whose = DRAFTS[turn % len(DRAFTS)]
             for step in range(len(long)):
