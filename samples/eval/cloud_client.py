@@ -34,7 +34,7 @@ class CloudClient:
 
     def _tell_gate(self, picture):
         """What the gate shows next is measured against what the cloud was sent, as localmllm tells of what it encoded."""
-        meta = picture.get_custom_meta(MAS) if picture.has_custom_meta(MAS) else None
+        meta = picture.get_custom_meta(MAS)
         report = meta.get_structure() if meta else None
         if report is None or not report.has_field("refresh"):
             return

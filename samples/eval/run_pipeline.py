@@ -168,11 +168,23 @@ class Run:
             "cloud": {name: _statistics(cloud, name) for name in ("answered", "failed", "cancelled")}}
 
 
+def _note_failures(into):
+    """What a callback of an element raises reaches nobody: it is printed, and noted here."""
+    def note(kind, error, trace):
+        into.append("%s: %s" % (kind.__name__, error))
+        sys.__excepthook__(kind, error, trace)
+    sys.excepthook = note
+
+
 def main(arguments):
+    failures = []
+    _note_failures(failures)
     try:
         settings = json.loads(arguments[1] if len(arguments) > 1 else sys.stdin.read())
         Gst.init(None)
         Run(settings, sys.stdout).run()
+        if failures:
+            raise PipelineFailed("a callback of run_pipeline.py failed, first with %s" % failures[0])
     except PipelineFailed as error:
         print(json.dumps({"type": "error", "message": str(error)}), flush=True)
         return 1

@@ -43,7 +43,9 @@ class Benchmark:
         return streams.Streams(self._folder, self._extent.clips, self._resume, self._say)
 
     def record(self):
-        self._streams().record()
+        found = self._streams().record()
+        if found["recorded"]:   # else nothing was missing, and the load of then is that of the recording
+            self._keep("record", lambda: found)
 
     def policies(self):
         self._streams().run("policies", self._extent.compared, self._extent.links)
@@ -88,7 +90,7 @@ class Benchmark:
         recording = Recording(self._streams().recording)
         truths = {spec.name: clips.rendered(spec, self._say) for spec in self._extent.clips}
         raws = [raw for raw in streams.read(self._folder) if raw["clip"] in truths]
-        found = {"streams": raws, "recording": recording.entries(), "model": recording.time_model(), "side_by_side": streams.SIDE_BY_SIDE,
+        found = {"streams": raws, "recording": recording.entries(), "model": recording.time_model(), "side_by_side": streams.SIDE_BY_SIDE, "record": self._read("record"),
                  "speculation": self._read("speculation"), "router": self._read("router")}
         return found, figures.rows(raws, truths, policies.KINDS)
 

@@ -10,6 +10,7 @@ long as one about a known picture did. A `prediction` changes the time alone: th
 beginning cost none. A request that the file does not have goes to the real server, one at a time, and is recorded."""
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -156,6 +157,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+    def handle(self):
+        with contextlib.suppress(ConnectionError):   # the client left between two requests
+            super().handle()
 
     def _body(self):
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":

@@ -9,16 +9,17 @@ from offload import figures, policies, speculation
 
 ABOUT = """## Offloading: edge and cloud
 
-Written by `samples/eval/saccade-eval --offload FOLDER --docs`, on %(machine)s, commit %(commits)s. After its parts the machine's
-load was %(load)s. The edge has the edge pair. The cloud is a recording of `saccade-server` with the cloud pair, which takes no core
-from the edge: it sleeps as long as each answer took. Recorded were %(recorded)d answers, one after another with nothing else
-running: *cold*, of a server with `--picture-cache 0` that had not read the picture before (median %(cold).0f ms, mean %(cold_cpu).0f ms of processor
-time; %(prefill).0f ms and %(token).2f ms per token fit best), and *warm*, of one with its default options that had just been asked something else about the
-picture (median %(warm).0f ms, mean %(warm_cpu).0f ms of processor time). In a run the first question about a picture takes the cold time, all
-others the warm one, also while the first is still being answered: a real server may encode a picture twice then, so that this
-favours whoever asks much at once. The cloud makes %(workers)d answers at a time; with `cloud` that was at most %(busy).0f %% of its time. Of %(requests)d
-requests %(unrecorded)d were not in the recording and were asked of the real server meanwhile. The link is `link_emulator`. Intervals are
-95 %% bootstrap intervals over blocks of %(block)g s of stream.
+Written by `samples/eval/saccade-eval --offload FOLDER --docs`, on %(machine)s, commit %(commits)s. After its parts the
+machine's load was %(load)s. The edge has the edge pair. The cloud is a recording of `saccade-server` with the cloud pair, which takes
+no core from the edge: it sleeps as long as each answer took. %(recorded)d answers were recorded, one after another with nothing else
+running (load %(recorded_load)s). *Cold* is what one took of a server with `--picture-cache 0` that had not read the picture before: median
+%(cold).0f ms, mean %(cold_cpu).0f ms of processor time. *Warm* is what it took of a server with its default options that had just been asked
+something else about the picture: median %(warm).1f ms, mean %(warm_cpu).0f ms of processor time; %(prefill).1f ms and %(token).2f ms per token
+fit best. In a run the first question about a picture takes the cold time and all others the warm one, also while the first is still
+being answered: a real server may encode a picture twice then, so that this favours whoever asks much at once. The cloud makes
+%(workers)d answers at a time; with `cloud` that was at most %(busy).0f %% of its time. Of %(requests)d requests %(unrecorded)d were not in the
+recording and were asked of the real server meanwhile. The link is `link_emulator`. Intervals are 95 %% bootstrap intervals over
+blocks of %(block)g s of stream.
 """
 STREAMS = """### Policies
 
@@ -46,8 +47,9 @@ SPECULATION = """### Checking drafts
 
 Descriptions of %(least)d tokens and more, by a real `saccade-server` over the link of 20 ms, which did nothing else. *A token at a
 time* is `--guesses 0`; *the server's own guesses* are from its last answer to the question, which was about the picture before: this
-way has a server of its own, as the first has. All have `--parallel 1 --picture-cache 1`, and know no picture from before. Ratios are of the same picture in
-the same round, with their quartiles: above 1 is sooner. Drafts of `cloud` are its own words, the best that there can be.
+way has a server of its own, as the first has. All have `--parallel 1 --picture-cache 1`, and know no picture from before. Ratios are
+of the same picture in the same round, with their quartiles: above 1 is sooner. Drafts of `cloud` are its own words, the best that
+there can be.
 *Same* are answers in the same words as a token at a time.
 """
 ROUTER = """### What a decision costs
@@ -169,15 +171,17 @@ def _service(entries, state):
 
 def facts(found):
     """What the head of the part says, of all raw results that there are."""
-    every = found["streams"] + [found[part] for part in ("speculation", "router") if found.get(part)]
+    every = found["streams"] + [found[part] for part in ("record", "speculation", "router") if found.get(part)]
     clouds = [raw["cloud"] for raw in found["streams"] if raw["cloud"]]
     timed = [entry for entry in found["recording"] if not entry["at_once"]]
-    busy = [raw["cloud"]["busy_s"] / policies.WORKERS / raw["summary"]["wall_s"] for raw in found["streams"] if raw["policy"] == policies.CLOUD.name]
+    alone = [raw for raw in found["streams"] if raw["policy"] == policies.CLOUD.name]
+    busy = [raw["cloud"]["busy_s"] / policies.WORKERS / raw["summary"]["wall_s"] for raw in alone]
     machine = every[0]["machine"] if every else {"cpu": "no machine", "cores": 0}
     loads = [raw["load"] for raw in every] or [0]
     model = found["model"]
     return {"machine": "%(cpu)s, %(cores)d cores" % machine, "commits": ", ".join(dict.fromkeys(raw["commit"] for raw in every)),
-            "load": "%.1f to %.1f" % (min(loads), max(loads)), "recorded": len(timed), **_service(timed, "cold"), **_service(timed, "warm"),
+            "load": "%.1f to %.1f" % (min(loads), max(loads)), "recorded": len(timed),
+            "recorded_load": "%.1f" % found["record"]["load"] if found.get("record") else "unknown", **_service(timed, "cold"), **_service(timed, "warm"),
             "prefill": 1000 * model.prefill, "token": 1000 * model.per_token, "workers": policies.WORKERS, "busy": 100 * max(busy, default=0),
             "unrecorded": sum(cloud["unrecorded"] for cloud in clouds), "requests": sum(cloud["requests"] for cloud in clouds),
             "block": bootstrap.BLOCK_S, "weight": policies.DEFAULT_WEIGHT, "error": policies.DEFAULT_ERROR,
@@ -228,8 +232,8 @@ Written by `samples/eval/saccade-eval --offload FOLDER --docs`; [Benchmarks](ben
 what, and with what intervals. Figures are shares of moments at which the answer that stood was true. *Settled* is what stands if a
 draft that the cloud is asked about is never looked at. *Shown* is what a user sees: every answer from when the element gives it.
 Requests and bytes are those of `cloud`, which has no model on the edge and sends two pictures a second with every question at once.
-Times are in milliseconds, from a picture to the *first* and to the *final* answer about it. *Streams* are what a box carries that is edge and
-cloud at once, as many times as with `cloud`, with the least and the most over clips.
+Times are in milliseconds, from a picture to the *first* and to the *final* answer about it. *Streams* are what a box carries that
+is edge and cloud at once, as many times as with `cloud`, with the least and the most over clips.
 """
 
 

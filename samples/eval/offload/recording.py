@@ -63,11 +63,12 @@ def compared(tokens, draft):
 
 
 class TimeModel:
-    """seconds = prefill + per_token * tokens of answers about unknown pictures, by least squares over a recording."""
+    """seconds = prefill + per_token * tokens of answers about known pictures, by least squares over a recording: with unknown ones the
+    encode hides what a token takes."""
 
     def __init__(self, entries):
         lengths = numpy.array([len(entry["tokens"]) for entry in entries], float)
-        seconds = numpy.array([entry["cold"]["seconds"] for entry in entries], float)
+        seconds = numpy.array([entry["warm"]["seconds"] for entry in entries], float)
         self.n = len(entries)
         self.prefill = float(numpy.median(seconds)) if self.n else 0.0
         self.per_token = 0.0

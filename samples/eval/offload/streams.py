@@ -23,7 +23,8 @@ class Streams:
     def __init__(self, folder, specs, resume, say):
         self._folder, self._resume, self._say = folder, resume, say
         self.pairs = {role: find_pair(role) for role in ("edge", "cloud")}
-        self.recording = os.path.join(folder, recording.name_of(self.pairs["cloud"].fingerprint, runs.digest_of(programs.cloud_server(), timing.__file__)))
+        programs_of_it = runs.digest_of(programs.cloud_server(), timing.__file__, recording.__file__)
+        self.recording = os.path.join(folder, recording.name_of(self.pairs["cloud"].fingerprint, programs_of_it))
         self._recorded = None   # the recording's digest while streams run
         self.truths = {spec.name: clips.rendered(spec, say) for spec in specs}
         os.makedirs(os.path.join(folder, "runs"), exist_ok=True)
@@ -33,7 +34,7 @@ class Streams:
 
     def record(self):
         """All that the clips' pictures can be asked is in the recording, but for pictures that only the clock brings about. First it is
-        gathered; what the cloud says to it, and how long that takes, is asked when nothing else runs."""
+        gathered; what the cloud says to it, and how long that takes, is asked when nothing else runs. -> how many questions and answers"""
         gathered = os.path.join(self._folder, GATHERED)
         for old in (gathered,) if self._resume else (gathered, self.recording):
             if os.path.exists(old):
@@ -46,8 +47,9 @@ class Streams:
         with open(gathered, encoding="utf-8") as file:
             requests = [json.loads(line) for line in file]
         self._say("asking the cloud %d questions, with nothing else running" % len(requests))
-        self._say("%d answers were recorded" % timing.measure(self.pairs["cloud"], requests, Recording(self.recording)))
+        count = timing.measure(self.pairs["cloud"], requests, Recording(self.recording))
         os.remove(gathered)
+        return {"gathered": len(requests), "recorded": count}
 
     def run(self, part, chosen, links):
         """All policies of `chosen` over these links and all clips; cloud-only first, for what others are allowed follows from it."""

@@ -49,9 +49,11 @@ def _cold(pair, groups):
 
 
 def measure(pair, requests, recording):
-    """Adds to the recording what is not in it yet."""
+    """Adds to the recording what is not in it yet. -> how many answers that was"""
     known = {entry["key"] for entry in recording.entries() if not entry["at_once"]}
     groups = by_picture(request for request in requests if recordings.key_of(request) not in known)
+    if not groups:
+        return 0
     cold = _cold(pair, groups)
     with programs.real_server(pair) as server:
         for group in groups:
