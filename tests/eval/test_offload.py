@@ -296,6 +296,18 @@ class Stale(unittest.TestCase):
         self.assertNotEqual(path, self.streams().recording)
         self.assertEqual(len({recording.name_of(*who) for who in (("pair", "server"), ("other", "server"), ("pair", "other"))}), 3)
 
+    def test_only_runs_beside_this_recording_stand_on_the_page(self):
+        """If this fails, a cloud that was recorded anew has the figures of the old one, where not every part was measured again."""
+        known = recording.Recording(self.streams().recording)
+        known.add("one", entry([" a"], 2.0, 1.0))
+        clip = benchmark.QUICK.clips[0].name
+        os.makedirs(os.path.join(self.folder, "runs"), exist_ok=True)
+        for name, of in (("cloud", known.digest()), ("budget", "another")):
+            with open(os.path.join(self.folder, "runs", name + ".json"), "w", encoding="utf-8") as file:
+                json.dump(dict(raw(name, [], clip=clip), recording=of), file)
+        quick = benchmark.Benchmark(self.folder, SimpleNamespace(resume=True, quick=True), lambda text: None)
+        self.assertEqual([one["policy"] for one in quick.found()[0]["streams"]], ["cloud"])
+
     def test_without_a_recording_nothing_is_measured(self):
         """If this fails, all times are those of a server beside the streams."""
         with self.assertRaisesRegex(runs.RunFailed, "measure the part record first"):

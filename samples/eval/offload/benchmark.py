@@ -29,7 +29,8 @@ class Extent:
     descriptions: speculation.Counts = speculation.Counts()
 
 
-QUICK = Extent((replace(policies.CLIPS[0], seconds=10),), tuple(p for p in policies.POLICIES if p.name in ("edge", "cloud", "msao", "budget")),
+QUICK = Extent((replace(policies.CLIPS[0], seconds=10),),
+               tuple(p for p in policies.POLICIES if p.name in ("edge", "cloud", "msao", "msao-hold-100", "budget")),
                policies.LINKS[:1], policies.SWEEP[:1], speculation.QUICK)
 
 
@@ -86,12 +87,13 @@ class Benchmark:
             return json.load(file)
 
     def found(self):
-        """(all raw results, {link: {policy: row}})"""
+        """(all raw results, {link: {policy: row}}). Runs beside another recording than that which is there are none."""
         recording = Recording(self._streams().recording)
+        digest = recording.digest()
         truths = {spec.name: clips.rendered(spec, self._say) for spec in self._extent.clips}
-        raws = [raw for raw in streams.read(self._folder) if raw["clip"] in truths]
-        found = {"streams": raws, "recording": recording.entries(), "model": recording.time_model(), "side_by_side": streams.SIDE_BY_SIDE, "record": self._read("record"),
-                 "speculation": self._read("speculation"), "router": self._read("router")}
+        raws = [raw for raw in streams.read(self._folder) if raw["clip"] in truths and raw.get("recording") == digest]
+        found = {part: self._read(part) for part in ("record", "speculation", "router")}
+        found.update(streams=raws, recording=recording.entries(), model=recording.time_model(), side_by_side=streams.SIDE_BY_SIDE)
         return found, figures.rows(raws, truths, policies.KINDS)
 
 

@@ -250,10 +250,11 @@ def summary(rows_of, drawn):
         rows = _split(rows_of[link.name], [p.name for p in policies.POLICIES])
         lines = [["`%s`" % name, "%.1f" % (100 * row["right"]["settled"]["value"]), _points(row["difference"]["settled"]),
                   "%.1f" % (100 * row["right"]["shown"]["value"]), _share(row["requests"]), _share(row["bytes"]),
-                  *(_milliseconds(row[which], key) for which in ("first_s", "final_s") for key in ("p50", "p95")), _ratio(row), _by_cloud(row)] for name, row in rows.items()]
+                  *(_milliseconds(row[which], key) for which in ("first_s", "final_s") for key in ("p50", "p95")),
+                  _ratio(row), _by_cloud(row)] for name, row in rows.items()]
         parts.append("### %s\n" % link.about)
-        header = ["policy", "settled, %", "points beyond `cloud`", "shown, %", "requests, %", "bytes, %", "first p50", "first p95", "final p50", "final p95",
-                  "CPU, by `edge`", "streams, by `cloud`"]
+        header = ["policy", "settled, %", "points beyond `cloud`", "shown, %", "requests, %", "bytes, %", "first p50", "first p95",
+                  "final p50", "final p95", "CPU, by `edge`", "streams, by `cloud`"]
         parts.append(tables.markdown(header, lines) + "\n")
         parts.append(_verdict(rows))
         for title, name in zip(("Accuracy against bytes", "Latency"), drawn[link.name]):

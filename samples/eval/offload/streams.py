@@ -93,8 +93,8 @@ class Streams:
         if self._resume and stored and stored["key"] == key:
             return
         raw = self._watch(policy, link, clip, server)
-        raw.update(part=part, policy=policy.name, about=policy.about, link=link.name, clip=clip, key=key, load=machine.load(),
-                   machine=machine.describe(), commit=machine.commit())
+        raw.update(part=part, policy=policy.name, about=policy.about, link=link.name, clip=clip, key=key, recording=self._recorded,
+                   load=machine.load(), machine=machine.describe(), commit=machine.commit())
         path = self._path(policy.name, link.name, clip)
         with open(path + ".new", "w", encoding="utf-8") as file:
             json.dump(raw, file)
