@@ -77,7 +77,7 @@ POLICIES = (
 )
 BUDGET = "budget"
 # What msao weighs, about its defaults.
-DEFAULT_WEIGHT, DEFAULT_ERROR = 2, 0.3
-SWEEP = tuple(weighing(weight, DEFAULT_ERROR) for weight in (0.5, 1, 4)) + tuple(weighing(DEFAULT_WEIGHT, error) for error in (0.1, 0.5))
+DEFAULT_WEIGHT, DEFAULT_ERROR = 2, 0.1
+SWEEP = tuple(weighing(weight, DEFAULT_ERROR) for weight in (0.5, 1, 4)) + tuple(weighing(DEFAULT_WEIGHT, error) for error in (0.3, 0.5))
 # What is recorded before anything is measured: together, all that the others may ask. The gate shows an encoder other pictures than a cloud.
 RECORDED = (CLOUD, CLOUD_GATED, _gated("all-gated", "", "route-policy=cloud "))
