@@ -77,7 +77,7 @@ Result<EncodedImage> ConversationReader::hear(const std::string &file, const std
     return Status{StatusKind::unsupported,
                   "the model of this server does not hear: send no input_audio, or ask a server with a model "
                   "that has an audio encoder"};
-  const auto samples = decode_wav(file, ears_->rate());
+  const auto samples = decode_wav(file, ears_->rate(), AudioEncoder::kLongest);
   if (!samples.ok()) return samples.status();
   return ears_->encode({samples.value(), ears_->rate(), 1, {}}, stop);
 }

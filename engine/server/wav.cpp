@@ -28,6 +28,7 @@ struct Format {
   unsigned bits = 0;
 
   std::size_t sample_bytes() const { return bits / 8; }
+  std::size_t frame_bytes() const { return sample_bytes() * channels; }
   bool is_known() const {
     const bool samples = (tag == kPcm && (bits == 8 || bits == 16 || bits == 24 || bits == 32)) ||
                          (tag == kFloat && bits == 32);
@@ -55,7 +56,7 @@ float sample_at(std::string_view data, std::size_t at, const Format &format) {
 }
 
 std::vector<float> mono_of(std::string_view data, const Format &format) {
-  const auto frame = format.sample_bytes() * format.channels;
+  const auto frame = format.frame_bytes();
   std::vector<float> mono(data.size() / frame);
   for (std::size_t i = 0; i < mono.size(); ++i) {
     for (unsigned c = 0; c < format.channels; ++c)
@@ -89,9 +90,19 @@ std::vector<float> at_rate(const std::vector<float> &samples, unsigned from, int
 
 Status invalid(std::string what) { return {StatusKind::invalid_argument, std::move(what)}; }
 
+// At few samples a second a small file plays for hours, and becomes many times as large.
+Status check_length(std::string_view data, const Format &format, Duration longest) {
+  const auto frames = data.size() / format.frame_bytes();
+  const std::chrono::milliseconds plays(frames * 1000 / format.rate);
+  if (plays <= longest) return {};
+  return invalid("a sound plays for " + std::to_string(plays.count()) + " ms, and this server hears " +
+                 std::to_string(static_cast<long>(to_milliseconds(longest))) +
+                 " ms at most. Send its newest part");
+}
+
 }  // namespace
 
-Result<std::vector<float>> decode_wav(std::string_view file, int rate) {
+Result<std::vector<float>> decode_wav(std::string_view file, int rate, Duration longest) {
   if (file.size() < 12 || !file.starts_with("RIFF") || file.substr(8, 4) != "WAVE")
     return invalid("a sound is no WAV file");
   std::optional<Format> format;
@@ -104,6 +115,7 @@ Result<std::vector<float>> decode_wav(std::string_view file, int rate) {
     if (name == "data") {
       if (!format || !format->is_known())
         return invalid("a sound's WAV file must hold PCM of 8, 16, 24 or 32 bits or float of 32 bits");
+      if (auto status = check_length(chunk, *format, longest); !status.ok()) return status;
       const auto mono = mono_of(chunk, *format);
       if (mono.empty()) return invalid("a sound's WAV file holds no samples");
       return at_rate(mono, format->rate, rate);

@@ -89,9 +89,11 @@ std::string wav(unsigned tag, unsigned channels, unsigned rate, unsigned bits, c
          std::string(1, '\0') + "data" + little(static_cast<std::uint32_t>(data.size()), 4) + data;
 }
 
+constexpr auto kMinute = std::chrono::minutes(1);
+
 TEST(WavTest, SamplesOfAllWidthsAreRead) {
   const auto first = [](const std::string &file) {
-    const auto samples = decode_wav(file, 16'000);
+    const auto samples = decode_wav(file, 16'000, kMinute);
     EXPECT_TRUE(samples.ok()) << samples.status().message();
     return samples.ok() ? samples.value().front() : 9.0F;
   };
@@ -111,7 +113,7 @@ TEST(WavTest, OtherRatesKeepTheirPitch) {
       data += little(static_cast<std::uint32_t>(
                          static_cast<std::int16_t>(16'000 * std::sin(2 * std::numbers::pi * 200 * i / rate))),
                      2);
-    const auto samples = decode_wav(wav(1, 1, rate, 16, data), 16'000);
+    const auto samples = decode_wav(wav(1, 1, rate, 16, data), 16'000, kMinute);
     ASSERT_TRUE(samples.ok());
     EXPECT_NEAR(static_cast<double>(samples.value().size()), 16'000, 2);
     int crossings = 0;
@@ -124,13 +126,28 @@ TEST(WavTest, OtherRatesKeepTheirPitch) {
 TEST(WavTest, WhatIsNoneIsRefused) {
   const auto file = wav(1, 2, 16'000, 16, std::string(64, 'x'));
   for (std::size_t cut = 0; cut < file.size(); ++cut)
-    if (const auto part = decode_wav(file.substr(0, cut), 16'000); !part.ok()) {
+    if (const auto part = decode_wav(file.substr(0, cut), 16'000, kMinute); !part.ok()) {
       EXPECT_EQ(part.status().kind(), StatusKind::invalid_argument);
     }
-  EXPECT_FALSE(decode_wav(wav(1, 0, 16'000, 16, "ab"), 16'000).ok());
-  EXPECT_FALSE(decode_wav(wav(2, 1, 16'000, 16, "ab"), 16'000).ok());
-  EXPECT_FALSE(decode_wav(wav(1, 1, 1, 16, "ab"), 16'000).ok());
-  EXPECT_FALSE(decode_wav(wav(1, 1, 16'000, 16, ""), 16'000).ok());
+  EXPECT_FALSE(decode_wav(wav(1, 0, 16'000, 16, "ab"), 16'000, kMinute).ok());
+  EXPECT_FALSE(decode_wav(wav(2, 1, 16'000, 16, "ab"), 16'000, kMinute).ok());
+  EXPECT_FALSE(decode_wav(wav(1, 1, 1, 16, "ab"), 16'000, kMinute).ok());
+  EXPECT_FALSE(decode_wav(wav(1, 1, 16'000, 16, ""), 16'000, kMinute).ok());
+}
+
+// If this fails, a request of a few megabytes makes the server take a gigabyte, or a sound's beginning is not
+// heard and nobody says so.
+TEST(WavTest, LongSoundsAreRefusedBeforeMemoryIsTakenForThem) {
+  const auto playing = [](unsigned channels, std::size_t frames) {
+    return decode_wav(wav(1, channels, 1'000, 8, std::string(frames * channels, 'x')), 16'000,
+                      std::chrono::milliseconds(2'500));
+  };
+  for (const unsigned channels : {1U, 2U}) {
+    EXPECT_TRUE(playing(channels, 2'500).ok());
+    const auto refused = playing(channels, 2'501).status();
+    EXPECT_EQ(refused.kind(), StatusKind::invalid_argument);
+    EXPECT_NE(refused.message().find("2501 ms"), std::string::npos) << refused.message();
+  }
 }
 
 // If this fails, the cache grows without end, or the wrong ones leave.
