@@ -88,6 +88,7 @@ struct Session::Impl {
   GenerationOptions generating_for(const TextTokens &question, const AskOptions &asking) const;
   Result<Request> request_for(std::span<const Turn> conversation, const AskOptions &asking,
                               GenerationOptions &generating) const;
+  Status check_fits(int tokens) const;
   void remember(const TextTokens &question, const TextTokens &answer);
 };
 
@@ -128,6 +129,8 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<ModelPair> pair
 const std::string &Session::complaint() const { return impl_->calibration.complaint(); }
 
 EncodedImage Session::words(const std::string &text) const { return {{}, impl_->prompts.words(text)}; }
+
+Status Session::check_fits(int tokens) const { return impl_->check_fits(tokens); }
 
 Result<Answer> Session::ask(const std::string &question, std::span<const EncodedImage> images,
                             std::stop_token stop, const AskOptions &options) {
@@ -211,14 +214,18 @@ Result<Request> Session::Impl::request_for(std::span<const Turn> conversation, c
     return Status{StatusKind::invalid_argument, "there is nothing to answer: the prompt is empty"};
   if (auto status = check_width(request.prompt, *pair); !status.ok()) return status;
   const int tokens = cells_of_all(request.prompt) + static_cast<int>(generating.beginning.size());
-  if (tokens > limit)
-    return Status{StatusKind::exhausted, "the prompt does not fit: " + std::to_string(tokens) +
-                                             " tokens, and max-context is " + std::to_string(limit)};
+  if (auto status = check_fits(tokens); !status.ok()) return status;
   generating.max_tokens = std::max(1, std::min(generating.max_tokens, limit - tokens + 1));
   request.reserve = std::min(limit, tokens + generating.max_tokens);
   request.sliding = options.kv_policy != KvPolicy::reread;
   request.priority = options.priority;
   return request;
+}
+
+Status Session::Impl::check_fits(int tokens) const {
+  if (tokens <= limit) return {};
+  return {StatusKind::exhausted, "the prompt does not fit: it takes " + std::to_string(tokens) +
+                                     " tokens or more, and max-context is " + std::to_string(limit)};
 }
 
 void Session::Impl::remember(const TextTokens &question, const TextTokens &answer) {

@@ -95,6 +95,10 @@ class Session {
   // Text of a turn, or among the pictures of a question; never read as control tokens.
   EncodedImage words(const std::string &text) const;
 
+  // Whether a prompt of so many tokens has a place in max_context: exhausted where not. For whoever would
+  // rather know before all of it is encoded. Safe from any thread.
+  Status check_fits(int tokens) const;
+
   // What the assistant says after `conversation`.
   // Greedy decoding: the same input gives the same answer. Fills text, log-probabilities, confidence,
   // waiting, prefill and decode times and the token counts; everything else is the caller's. The listener is

@@ -7,6 +7,16 @@
 #include "vision/resize.h"
 
 namespace saccade {
+namespace {
+
+int tokens_of(const EncodedImage &part) {
+  auto tokens = part.closing.size();
+  for (const auto &piece : part.pieces)
+    tokens += piece.announcement.size() + static_cast<std::size_t>(piece.tokens ? piece.tokens->count() : 0);
+  return static_cast<int>(tokens);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<ConversationReader>> ConversationReader::create(
     const std::shared_ptr<ModelPair> &pair, const ReadingOptions &options,
@@ -27,16 +37,16 @@ Result<std::vector<Turn>> ConversationReader::read(const std::vector<ChatMessage
                                                    const Session &session, const std::stop_token &stop,
                                                    ReadingReport &report) {
   std::vector<Turn> turns;
+  int tokens = 0;
   for (const auto &message : messages) {
     Turn turn{message.role, {}};
     for (const auto &part : message.parts) {
-      if (part.kind == ContentPart::Kind::text) {
-        turn.content.push_back(session.words(part.data));
-        continue;
-      }
-      auto image = read_file(part, stop, report);
-      if (!image.ok()) return image.status();
-      turn.content.push_back(std::move(image).value());
+      auto read =
+          part.kind == ContentPart::Kind::text ? session.words(part.data) : read_file(part, stop, report);
+      if (!read.ok()) return read.status();
+      tokens += tokens_of(read.value());
+      if (auto status = session.check_fits(tokens); !status.ok()) return status;
+      turn.content.push_back(std::move(read).value());
     }
     turns.push_back(std::move(turn));
   }

@@ -44,8 +44,9 @@ class ConversationReader {
                                                             std::shared_ptr<PictureCache> cache,
                                                             std::shared_ptr<const AudioEncoder> ears);
 
-  // Errors: invalid_argument (a file that cannot be read, or is too large), unsupported (a sound, where the
-  // model does not hear), cancelled, those of the encoders.
+  // Nothing is encoded behind what fills the session's context already.
+  // Errors: invalid_argument (a file that cannot be read, or is too large or too long), unsupported (a sound,
+  // where the model does not hear), exhausted (it does not fit), cancelled, those of the encoders.
   Result<std::vector<Turn>> read(const std::vector<ChatMessage> &messages, const Session &session,
                                  const std::stop_token &stop, ReadingReport &report);
 

@@ -283,6 +283,33 @@ TEST_F(ServerChatTest, WhatDoesNotFitIsRefusedWithASentence) {
   EXPECT_TRUE(refused.has("max-context")) << refused.body;
 }
 
+// If this fails, a request of thousands of tiny pictures keeps a session busy with what is refused
+// afterwards.
+TEST_F(ServerChatTest, PicturesBehindAFullContextAreNotEncoded) {
+  constexpr int kPictures = 24;
+  auto small = options();
+  small.desk.session.max_context = 256;
+  start(small);
+  const auto picture = [](int i) {
+    const auto file = picture_file(plain_street(96 + 2 * i, 64, true), ".png");
+    return image_part("data:image/png;base64," + base64(file));
+  };
+  const auto asking = [](const std::string &parts) {
+    std::string body = R"({"messages":[)";
+    return body + message("user", "[" + parts + text_part("what is it?") + "]") + "]}";
+  };
+  std::string all;
+  for (int i = 0; i < kPictures; ++i) all += picture(i) + ",";
+  const auto refused = post(asking(all));
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_TRUE(refused.has("max-context")) << refused.body;
+  answer(asking(picture(0) + ","));
+  EXPECT_EQ(metric("saccade_server_pictures_remembered_total"), 1);
+  answer(asking(picture(kPictures - 1) + ","));
+  EXPECT_EQ(metric("saccade_server_pictures_remembered_total"), 1);
+  EXPECT_EQ(metric("saccade_server_pictures_encoded_total"), 1);
+}
+
 TEST_F(ServerChatTest, AModelThatDoesNotHearSaysSo) {
   start();
   const auto refused = post(R"({"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":)"
