@@ -1,6 +1,7 @@
 #include "server/answer_desk.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace saccade {
@@ -19,6 +20,8 @@ string ::= "\"" character{0,200} "\""
 character ::= [^"\\\x00-\x1F\x7F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F]{4})
 number ::= "-"? ("0" | [1-9] [0-9]{0,14}) ("." [0-9]{1,15})?
 )";
+
+Status cancelled() { return {StatusKind::cancelled, "the request was cancelled"}; }
 
 // Enough to tell pictures apart when a session is chosen; nothing depends on it but speed.
 std::size_t fingerprint(const ChatRequest &request) {
@@ -64,17 +67,32 @@ AnswerDesk::~AnswerDesk() {
 
 bool AnswerDesk::submit(Order order) {
   const auto about = fingerprint(order.request);
-  const std::lock_guard lock(mutex_);
-  if (auto *clerk = idle_clerk(about)) {
-    clerk->busy = true;
-    ++figures_.busy;
-    clerk->given.emplace(Queued{std::move(order), about});
-  } else {
-    if (queue_.size() >= options_.max_queue) return false;
-    queue_.push_back({std::move(order), about});
+  std::vector<Queued> abandoned;
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto *clerk = idle_clerk(about)) {
+      clerk->busy = true;
+      ++figures_.busy;
+      clerk->given.emplace(Queued{std::move(order), about});
+    } else {
+      if (queue_.size() >= options_.max_queue) abandoned = take_abandoned();
+      if (queue_.size() >= options_.max_queue) return false;
+      queue_.push_back({std::move(order), about});
+    }
+    news_.notify_all();
   }
-  news_.notify_all();
+  for (auto &one : abandoned) one.order.done(cancelled());
   return true;
+}
+
+// Out of the queue: those that nobody waits for any more. They would keep others from being taken until all
+// before them are answered.
+std::vector<AnswerDesk::Queued> AnswerDesk::take_abandoned() {
+  const auto begin = std::stable_partition(
+      queue_.begin(), queue_.end(), [](const Queued &one) { return !one.order.stop.stop_requested(); });
+  std::vector<Queued> abandoned(std::make_move_iterator(begin), std::make_move_iterator(queue_.end()));
+  queue_.erase(begin, queue_.end());
+  return abandoned;
 }
 
 // The one that knows the picture, else the one that has rested longest.
@@ -123,7 +141,7 @@ void AnswerDesk::take_next(Clerk &clerk) {
 
 Result<Answer> AnswerDesk::answer(Clerk &clerk, const Order &order) {
   const auto &request = order.request;
-  if (order.stop.stop_requested()) return Status{StatusKind::cancelled, "the request was cancelled"};
+  if (order.stop.stop_requested()) return cancelled();
   auto grammar = grammar_for(request);
   if (!grammar.ok()) return grammar.status();
   ReadingReport reading;

@@ -33,7 +33,8 @@ struct DeskOptions {
 };
 
 // One request on its way. The callbacks are called on a thread of the desk's, `done` exactly once and last;
-// they do not block.
+// they do not block. Where `stop` was asked for before its turn came, `done` may be called on the thread of
+// whoever submits another order, or ends the desk.
 struct Order {
   ChatRequest request;
   std::stop_token stop;
@@ -58,8 +59,8 @@ class AnswerDesk {
   AnswerDesk(const AnswerDesk &) = delete;
   AnswerDesk &operator=(const AnswerDesk &) = delete;
 
-  // False when the queue is full: nothing was taken. Goes to an idle session that has read the same first
-  // picture already, if there is one.
+  // False when the queue is full of orders that somebody waits for: nothing was taken. Goes to an idle
+  // session that has read the same first picture already, if there is one.
   bool submit(Order order);
 
   // About how long a request that comes now would wait for its turn.
@@ -84,6 +85,7 @@ class AnswerDesk {
 
   explicit AnswerDesk(const DeskOptions &options) : options_(options) {}
   Clerk *idle_clerk(std::size_t about);
+  std::vector<Queued> take_abandoned();
   void work(Clerk &clerk, const std::stop_token &stop);
   void take_next(Clerk &clerk);
   Result<Answer> answer(Clerk &clerk, const Order &order);
