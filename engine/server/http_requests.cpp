@@ -18,7 +18,6 @@ constexpr const char *kMetrics = "/metrics";
 // Bytes of a refused body that are still read, so that a client which sends first and reads then sees why.
 constexpr std::size_t kPatience = std::size_t{64} << 20;
 constexpr unsigned kTooManyRequests = 429;  // libsoup has no name for it
-constexpr auto kDrainHint = std::chrono::seconds(5);
 
 // What a request was, until it is over. Owned by its message.
 struct Visit {
@@ -129,7 +128,6 @@ bool HttpServer::Impl::admits(SoupServerMessage *message, std::string_view path)
     return false;
   }
   if (draining && post) {
-    set_retry_after(message, kDrainHint);
     refuse(message, SOUP_STATUS_SERVICE_UNAVAILABLE, "the server is stopping and takes no new questions");
     return false;
   }
@@ -167,7 +165,7 @@ void HttpServer::Impl::handle(SoupServerMessage *message, std::string_view path)
                       models_json(options.model_name, static_cast<std::int64_t>(std::time(nullptr))));
   }
   if (path == kHealth) {
-    if (draining) set_retry_after(message, kDrainHint);
+    if (draining) set_retry_after(message, kUnavailableHint);
     return draining ? reply_json(message, SOUP_STATUS_SERVICE_UNAVAILABLE, R"({"status":"draining"})")
                     : reply_json(message, SOUP_STATUS_OK, R"({"status":"ok"})");
   }

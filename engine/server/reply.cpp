@@ -18,6 +18,7 @@ void reply_json(SoupServerMessage *message, unsigned status, std::string_view bo
 }
 
 void reply_error(SoupServerMessage *message, unsigned status, std::string_view sentence) {
+  if (status == SOUP_STATUS_SERVICE_UNAVAILABLE) set_retry_after(message, kUnavailableHint);
   reply_json(message, status, error_json(status, sentence));
 }
 

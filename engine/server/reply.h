@@ -3,6 +3,7 @@
 
 #include <libsoup/soup.h>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -14,7 +15,10 @@ namespace saccade {
 void reply(SoupServerMessage *message, unsigned status, const char *type, std::string_view body);
 void reply_json(SoupServerMessage *message, unsigned status, std::string_view body);
 
-// OpenAI's error object with a sentence for people.
+// What a client that is told 503 should wait before it asks again.
+inline constexpr auto kUnavailableHint = std::chrono::seconds(5);
+
+// OpenAI's error object with a sentence for people; 503 with Retry-After.
 void reply_error(SoupServerMessage *message, unsigned status, std::string_view sentence);
 
 // In whole seconds, at least one.
