@@ -27,8 +27,9 @@ Result<bool> Generation::grow(std::span<const float> logits) {
   if (is_given()) return take_given(logits);
   const auto choice = walk_ ? walk_->choose(logits) : choose_greedily(logits);
   if (!choice)
-    return Status{StatusKind::internal, "the grammar allows nothing after \"" + text_ +
-                                            "\" that the model has a word for. Allow more in the grammar."};
+    return Status{StatusKind::unsupported,
+                  "the grammar allows nothing after \"" + text_ +
+                      "\" that the model has a word for. Allow more in the grammar."};
   const bool ended = llama_vocab_is_eog(vocabulary_, choice->token);
   // The end counts only when nothing was said. Averaged with a sure end, an even guess between two words
   // would have a confidence of 0.7 (measured: the model card's calibration); and servers leave it out, too.

@@ -105,8 +105,8 @@ class Session {
   // called on this thread.
   // Errors: exhausted (the prompt does not fit into max_context), cancelled (stop; honoured within one
   // slice of prompt or one token), invalid_argument (another model's tokens; a beginning that breaks the
-  // grammar), unsupported (the template cannot write the conversation), internal. After an error the session
-  // is usable again.
+  // grammar), unsupported (the template cannot write the conversation; the model has no word for what the
+  // grammar allows), internal. After an error the session is usable again.
   Result<Answer> answer(std::vector<Turn> conversation, std::stop_token stop, const AskOptions &options = {});
 
   // The same, about one question of the user's and images: pictures, sounds and words, in the order in which

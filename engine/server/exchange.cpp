@@ -99,6 +99,7 @@ void Exchange::done(const Result<Answer> &made) {
   if (over_) return;
   complete_ = true;
   hung_up_.reset();  // who has the whole answer may leave
+  status_ = client_left_ ? kClientLeft : http_status_of(made.status());
   if (!made.ok()) {
     failed(made.status());
   } else if (request_.stream) {
@@ -106,7 +107,6 @@ void Exchange::done(const Result<Answer> &made) {
   } else {
     done_at_once(made.value());
   }
-  status_ = client_left_ ? kClientLeft : soup_server_message_get_status(message_.get());
   soup_server_message_unpause(message_.get());
 }
 
@@ -134,14 +134,15 @@ void Exchange::note_tokens(const Answer &answer) {
 
 void Exchange::failed(const Status &status) {
   const bool cancelled = status.kind() == StatusKind::cancelled;
-  const auto code = client_left_ ? kClientLeft : http_status_of(status);
   std::string_view sentence = status.message();
   if (cancelled) sentence = "the server is stopping and did not finish this answer; ask again";
-  if (streaming_) {  // the status was sent long ago
-    send(error_json(code, sentence));
+  // Sentences about the server quote nobody; those that may quote a client are about its request.
+  if (status_ >= 500) account_ = sentence;
+  if (streaming_) {  // the head was sent long ago
+    send(error_json(status_, sentence));
     soup_message_body_complete(soup_server_message_get_response_body(message_.get()));
   } else {
-    reply_error(message_.get(), code, sentence);
+    reply_error(message_.get(), status_, sentence);
   }
 }
 

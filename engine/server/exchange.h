@@ -42,9 +42,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   SoupServerMessage *message() const { return message_.get(); }
   // How it was answered, once it has ended; kClientLeft where the client went before the whole answer was
-  // there. Who goes with the last byte has it, whatever libsoup makes of that.
+  // there. Who goes with the last byte has it, whatever libsoup makes of that; and what fails in the middle
+  // of a stream has failed, whatever its head said.
   unsigned status() const { return status_; }
-  // Tokens of prompt and answer, once there is one.
+  // For the log: tokens of prompt and answer, or why there is none where that is no fault of the client's.
   const std::string &account() const { return account_; }
 
  private:

@@ -8,6 +8,8 @@
 namespace saccade {
 namespace {
 
+constexpr guint kLastWords = 1'000;  // ms that a stop waits for those who do not read what they are told
+
 Status failed_to_listen(const ServerOptions &options, const GError &error) {
   return {StatusKind::unavailable, "cannot listen on " + options.host + " port " +
                                        std::to_string(options.port) + ": " + error.message +
@@ -106,14 +108,29 @@ void HttpServer::Impl::run(const std::stop_token &stop) {
   for (const auto &exchange : exchanges) exchange->cancel();
   desk.reset();
   inbox.run();
-  while (g_main_context_iteration(context.get(), FALSE)) {
-  }
+  send_last_words();
   soup_server_disconnect(soup.get());
   while (g_main_context_iteration(context.get(), FALSE)) {
   }
   exchanges.clear();
   soup.reset();
   g_main_context_pop_thread_default(context.get());
+}
+
+// libsoup writes some of them on other threads: that there is nothing to do just now does not mean that all
+// is sent.
+void HttpServer::Impl::send_last_words() {
+  bool late = false;
+  const SourcePointer timer(g_timeout_source_new(kLastWords));
+  g_source_set_callback(
+      timer.get(),
+      [](gpointer flag) -> gboolean {
+        *static_cast<bool *>(flag) = true;
+        return G_SOURCE_REMOVE;
+      },
+      &late, nullptr);
+  g_source_attach(timer.get(), context.get());
+  while (!exchanges.empty() && !late) g_main_context_iteration(context.get(), TRUE);
 }
 
 HttpServer::~HttpServer() {

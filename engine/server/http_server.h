@@ -38,7 +38,8 @@ class HttpServer {
   // Loads the model, then listens. Errors: those of AnswerDesk::open, and sentences about address,
   // certificate and key file.
   static Result<std::unique_ptr<HttpServer>> start(const ServerOptions &options);
-  // Cancels what is not answered yet, and returns within one layer, slice or token of it.
+  // Cancels what is not answered yet, and returns within one layer, slice or token of it; a second later
+  // where somebody does not read what they are told.
   ~HttpServer();
   HttpServer(const HttpServer &) = delete;
   HttpServer &operator=(const HttpServer &) = delete;

@@ -48,6 +48,7 @@ struct HttpServer::Impl {
   Status open();
   Status listen();
   void run(const std::stop_token &stop);
+  void send_last_words();
 
   // In the order in which a request lives it.
   void begun(SoupServerMessage *message);

@@ -310,6 +310,8 @@ TEST_F(ServerHttpTest, AStreamThatIsCancelledSaysSo) {
   const auto events = parse_response(begun + reading->receive_all()).body;
   EXPECT_NE(events.find("\"error\":{\"message\":\"the server is stopping"), std::string::npos) << events;
   EXPECT_EQ(events.find("[DONE]"), std::string::npos);
+  EXPECT_NE(log().find("/v1/chat/completions 503 "), std::string::npos) << log();
+  EXPECT_NE(log().find("did not finish this answer"), std::string::npos) << log();
 }
 
 TEST_F(ServerHttpTest, WhatCannotBeListenedOnFailsWithASentence) {
