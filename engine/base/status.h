@@ -16,9 +16,9 @@ enum class StatusKind {
   not_found,         // a file, host or model is not there
   corrupt,           // it is there, but its contents are damaged or foreign
   unsupported,       // it is sound, but this build or model cannot do it
-  exhausted,         // memory, context, disk or a bounded queue is full
+  exhausted,         // what has a bound is full: a context, a disk, a queue
   cancelled,         // a stop was asked for
-  unavailable,       // a remote party refused, is down or failed
+  unavailable,       // a remote party refused, is down or failed; or this machine has no room for it now
   timed_out,         // a deadline passed
   internal,          // a library reported a failure that has no better name
 };

@@ -99,7 +99,7 @@ Result<std::unique_ptr<Draft>> Draft::create(const std::string &path, const Mode
   std::unique_ptr<Draft> draft(new Draft(std::move(loaded).value(), shared, options.least_probability));
   const int cells = std::max(1, trained > 0 ? std::min(trained, options.max_context) : options.max_context);
   auto status = draft->open(cells, threads);
-  if (status.kind() == StatusKind::exhausted)
+  if (status.kind() == StatusKind::unavailable)
     return Status{status.kind(), "cannot make a context of " + std::to_string(cells) +
                                      " tokens for draft-model \"" + path +
                                      "\": too little memory? Lower max-context."};
@@ -121,7 +121,7 @@ Status Draft::open(int max_context, int threads) {
   };
   parameters.abort_callback_data = this;
   context_.reset(llama_init_from_model(model_.get(), parameters));
-  if (!context_) return {StatusKind::exhausted, "no memory"};
+  if (!context_) return {StatusKind::unavailable, "no memory"};
   if (!llama_get_memory(context_.get()))
     return {StatusKind::unsupported, "it does not generate text from left to right"};
   return {};

@@ -34,7 +34,7 @@ class Draft {
   // target: the pair whose answers are guessed at. Takes seconds for large models.
   // Errors name the file: those of check_text_model; corrupt; unsupported where its vocabulary is another,
   // where it or the target cannot take back what it has read, or where it does not generate text from left
-  // to right; exhausted (memory).
+  // to right; unavailable (memory).
   static Result<std::unique_ptr<Draft>> create(const std::string &path, const ModelPair &target,
                                                const DraftOptions &options);
 

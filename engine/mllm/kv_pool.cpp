@@ -133,8 +133,9 @@ Status KvPool::resize(const KvPoolSize &size) {
   }
   context_.reset(llama_init_from_model(pair_->impl().text.get(), parameters));
   if (context_) return {};
-  return {StatusKind::exhausted, "cannot make a context of " + std::to_string(size.cells) + " tokens for \"" +
-                                     pair_->files().text + "\": too little memory? Lower max-context."};
+  return {StatusKind::unavailable, "cannot make a context of " + std::to_string(size.cells) +
+                                       " tokens for \"" + pair_->files().text +
+                                       "\": too little memory? Lower max-context."};
 }
 
 // --- what a lane holds ----------------------------------------------------------------------------------
@@ -311,7 +312,7 @@ Status KvPool::read(std::span<const Slice> slices, std::span<const std::stop_tok
   stops_ = stops;
   outputs_.clear();
   Status status;
-  if (!context_) status = {StatusKind::exhausted, "there is no memory for the model's context"};
+  if (!context_) status = {StatusKind::unavailable, "there is no memory for the model's context"};
   // What is read at a glance, and what in its order, cannot be read together.
   for (const bool at_once : {false, true})
     if (status.ok()) status = decode(slices, at_once);
@@ -370,7 +371,7 @@ Status KvPool::decode(std::span<const Slice> slices, bool at_once) {
       moving_ = false;
       learn_places(slices, at_once);
       return {};
-    case 1: return {StatusKind::exhausted, "the model's context is full; raise max-context"};
+    case 1: return {StatusKind::unavailable, "the model's context is full; raise max-context"};
     case 2: return {StatusKind::cancelled, "the answer was stopped"};
     default:
       return {StatusKind::internal,

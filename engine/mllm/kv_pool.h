@@ -46,11 +46,13 @@ struct Kept {
 // Used by one thread at a time.
 class KvPool {
  public:
+  // Errors: unavailable (memory), unsupported, invalid_argument (the setup).
   static Result<std::unique_ptr<KvPool>> create(std::shared_ptr<ModelPair> pair, const KvSetup &setup,
                                                 const KvPoolSize &size);
 
   const KvPoolSize &size() const { return size_; }
-  // Forgets everything. After an error nothing can be read until it succeeds with some size.
+  // Forgets everything. After an error (unavailable: memory) nothing can be read until it succeeds with some
+  // size.
   Status resize(const KvPoolSize &size);
 
   // How many a pool of this model may have.
@@ -73,8 +75,8 @@ class KvPool {
 
   // Reads slices of different lanes at once, all of them text or none of them, batch() tokens at most; a
   // slice goes on where its lane's loose end stops. stops: of everybody concerned; the evaluation is broken
-  // off when all of them ask for it. On an error (cancelled, exhausted, internal) every lane in it is back at
-  // a stretch that it held, maybe none.
+  // off when all of them ask for it. On an error (cancelled, internal, unavailable: the cache is full) every
+  // lane in it is back at a stretch that it held, maybe none.
   Status read(std::span<const Slice> slices, std::span<const std::stop_token> stops);
 
   // The loose end of the lane is `stretch`, all of it, and held from now on.

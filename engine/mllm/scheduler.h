@@ -46,7 +46,7 @@ class Scheduler {
   // one. max_cells: tokens that
   // the seat may hold. The cache starts as large as one seat wants it, grows when several hold more than
   // that, and never beyond what all of them may hold. guesses: tokens of an answer that may be checked at
-  // once, 0 = none. Errors: exhausted (memory), unsupported (the type does not suit the
+  // once, 0 = none. Errors: unavailable (memory), unsupported (the type does not suit the
   // model), invalid_argument (attention of a quantised cache).
   static Result<std::unique_ptr<Seat>> join(std::shared_ptr<ModelPair> pair, const KvSetup &setup,
                                             int max_cells, int guesses);

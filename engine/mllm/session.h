@@ -82,7 +82,7 @@ struct AskOptions {
 // again as long as the new prompt starts alike.
 class Session {
  public:
-  // Errors: exhausted (memory), unsupported (kv_type, chat_template), as of Draft::create.
+  // Errors: unavailable (memory), unsupported (kv_type, chat_template), as of Draft::create.
   static Result<std::unique_ptr<Session>> create(std::shared_ptr<ModelPair> pair,
                                                  const SessionOptions &options);
   ~Session();
@@ -103,7 +103,8 @@ class Session {
   // Greedy decoding: the same input gives the same answer. Fills text, log-probabilities, confidence,
   // waiting, prefill and decode times and the token counts; everything else is the caller's. The listener is
   // called on this thread.
-  // Errors: exhausted (the prompt does not fit into max_context), cancelled (stop; honoured within one
+  // Errors: exhausted (the prompt does not fit into max_context), unavailable (there is no memory for it, or
+  // the cache is full, which is not the prompt's fault and may pass), cancelled (stop; honoured within one
   // slice of prompt or one token), invalid_argument (another model's tokens; a beginning that breaks the
   // grammar), unsupported (the template cannot write the conversation; the model has no word for what the
   // grammar allows), internal. After an error the session is usable again.

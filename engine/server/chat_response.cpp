@@ -168,7 +168,7 @@ std::string models_json(const std::string &model, std::int64_t created) {
 unsigned http_status_of(const Status &status) {
   switch (status.kind()) {
     case StatusKind::ok: return 200;
-    // What does not fit into the context will not fit the next time either.
+    // What does not fit into the context, or is too much for a grammar, will be so the next time, too.
     case StatusKind::exhausted:
     case StatusKind::invalid_argument:
     case StatusKind::corrupt:
