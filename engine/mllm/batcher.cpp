@@ -181,6 +181,9 @@ void Batcher::start_reading(Job &job) {
   const auto kept = pool_->keep(job.lane, job.prompt, job.request->sliding, more);
   job.stretch = kept.stretches;
   job.offset = kept.tokens;
+  // Of the prompt alone, and each token once, however often it is begun anew.
+  const int there = cells_of_all(std::span(job.prompt).first(kept.stretches)) + static_cast<int>(kept.tokens);
+  job.report.tokens_read = std::max(job.report.tokens_read, cells_of_all(job.request->prompt) - there);
 }
 
 void Batcher::finish(Job &job, Status status) {
@@ -271,7 +274,6 @@ void Batcher::failed(std::span<Job *const> jobs, const Status &status) {
 
 void Batcher::advance(Job &job, const Slice &slice, std::size_t first_output) {
   if (job.writing()) return grow(job, first_output, slice.logits);
-  job.report.tokens_read += static_cast<int>(slice.count);
   job.offset += slice.count;
   if (job.offset < static_cast<std::size_t>(cells_of(job.prompt[job.stretch]))) return;
   pool_->hold(job.lane, job.prompt[job.stretch]);

@@ -35,7 +35,7 @@ struct RequestReport {
   Duration waited{};    // until its turn came
   Duration prefill{};   // from then until the first word could be chosen
   Duration decode{};    // from then to the end
-  int tokens_read = 0;  // of the prompt; the others were in the cache already
+  int tokens_read = 0;  // of the prompt, each counted once; the others were in the cache already
   int guessed = 0;      // tokens of the answer that were guessed,
   int guessed_right = 0;
   std::vector<float> attention;  // of the prompt's last words to each stretch, see KvPool::attention

@@ -112,7 +112,8 @@ TEST_F(BatcherTest, AGivenBeginningIsScoredManyTokensAtATime) {
   EXPECT_LE(steps(11), 4);  // the prompt, and twelve at a time
 }
 
-// If this fails, one session's failure is everybody's, or a full cache passes for the question's own fault.
+// If this fails, one session's failure is everybody's, a full cache passes for the question's own fault, or
+// more of a prompt is said to have been read than there is.
 TEST_F(BatcherTest, WhoeverFailsFailsAlone) {
   const auto batcher = this->batcher(2);
   ask(*batcher, 130, 134);
@@ -120,6 +121,7 @@ TEST_F(BatcherTest, WhoeverFailsFailsAlone) {
   finish(*batcher);
   EXPECT_TRUE(reports_[0].status.ok()) << reports_[0].status.message();
   EXPECT_EQ(reports_[1].status.kind(), StatusKind::unavailable);
+  EXPECT_EQ(reports_[0].tokens_read, 130);
   const auto alone = this->batcher(1);
   const auto among_others = asked_[0].generation.log_probabilities();
   asked_.clear();
