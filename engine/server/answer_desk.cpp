@@ -33,6 +33,8 @@ std::size_t fingerprint(const ChatRequest &request) {
 
 }  // namespace
 
+AnswerDesk::AnswerDesk(const DeskOptions &options) : options_(options), grammars_(kGrammarsRemembered) {}
+
 Result<std::unique_ptr<AnswerDesk>> AnswerDesk::open(const ModelFiles &files, const DeskOptions &options) {
   auto pair = ModelPair::open(files);
   if (!pair.ok()) return pair.status();
@@ -167,16 +169,9 @@ Result<std::shared_ptr<const Grammar>> AnswerDesk::grammar_for(const ChatRequest
   AnswerForm form{request.json_schema, request.json_object ? kAnyJsonObject : ""};
   const auto key = form.json_schema + form.grammar;
   if (key.empty()) return std::shared_ptr<const Grammar>();
-  {
-    const std::lock_guard lock(mutex_);
-    const auto known = std::ranges::find(grammars_, key, [](const auto &one) { return one.first; });
-    if (known != grammars_.end()) return known->second;
-  }
+  if (auto known = grammars_.find(key)) return std::move(*known);
   auto made = grammar_of(pair_, form);
-  if (!made.ok()) return made;
-  const std::lock_guard lock(mutex_);
-  grammars_.emplace_front(key, made.value());
-  if (grammars_.size() > kGrammarsRemembered) grammars_.pop_back();
+  if (made.ok()) grammars_.add(key, made.value(), 1);
   return made;
 }
 

@@ -21,6 +21,7 @@
 #include "mllm/session.h"
 #include "server/chat_request.h"
 #include "server/conversation_reader.h"
+#include "server/last_used.h"
 
 namespace saccade {
 
@@ -83,7 +84,7 @@ class AnswerDesk {
     std::jthread thread{};
   };
 
-  explicit AnswerDesk(const DeskOptions &options) : options_(options) {}
+  explicit AnswerDesk(const DeskOptions &options);
   Clerk *idle_clerk(std::size_t about);
   std::vector<Queued> take_abandoned();
   void work(Clerk &clerk, const std::stop_token &stop);
@@ -94,6 +95,7 @@ class AnswerDesk {
 
   const DeskOptions options_;
   std::shared_ptr<ModelPair> pair_;
+  LastUsed<std::shared_ptr<const Grammar>> grammars_;  // each of size 1
 
   mutable std::mutex mutex_;  // all below
   std::condition_variable_any news_;
@@ -101,7 +103,6 @@ class AnswerDesk {
   DeskFigures figures_;
   DurationStatistics whole_{64};  // of the last answers, waiting left out
   std::uint64_t clock_ = 0;
-  std::deque<std::pair<std::string, std::shared_ptr<const Grammar>>> grammars_;  // the last used first
 
   std::vector<std::unique_ptr<Clerk>> clerks_;  // last: their threads use all above
 };

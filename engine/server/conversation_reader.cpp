@@ -55,13 +55,14 @@ Result<std::vector<Turn>> ConversationReader::read(const std::vector<ChatMessage
 
 Result<EncodedImage> ConversationReader::read_file(const ContentPart &part, const std::stop_token &stop,
                                                    ReadingReport &report) {
-  const auto key = PictureCache::key_of(part.data);
+  const bool sound = part.kind == ContentPart::Kind::sound;
+  const auto key = PictureCache::key_of(sound ? Sense::sound : Sense::sight, part.data);
   if (auto known = cache_->find(key)) {
     ++report.remembered;
     return std::move(*known);
   }
   const auto start = Clock::now();
-  auto image = part.kind == ContentPart::Kind::picture ? see(part.data, stop) : hear(part.data, stop);
+  auto image = sound ? hear(part.data, stop) : see(part.data, stop);
   if (!image.ok()) return image;
   report.encode += Clock::now() - start;
   ++report.encoded;

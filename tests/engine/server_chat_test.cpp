@@ -318,5 +318,19 @@ TEST_F(ServerChatTest, AModelThatDoesNotHearSaysSo) {
   EXPECT_TRUE(refused.has("does not hear")) << refused.body;
 }
 
+// If this fails, what a request gets depends on what anybody has sent before: a picture that is sent as a
+// sound is seen, if it was seen already.
+TEST_F(ServerChatTest, APictureSentAsASoundIsNoPicture) {
+  start();
+  const auto file = picture_file(plain_street(96, 64, true), ".png");
+  answer(about(true, kQuestion));
+  std::string body =
+      R"({"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":")";
+  body += base64(file);
+  const auto refused = post(body + R"(","format":"wav"}}]}]})");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_TRUE(refused.has("does not hear")) << refused.body;
+}
+
 }  // namespace
 }  // namespace saccade

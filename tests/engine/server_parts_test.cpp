@@ -8,6 +8,7 @@
 
 #include "base/utf8.h"
 #include "server/answer_pieces.h"
+#include "server/last_used.h"
 #include "server/picture.h"
 #include "server/picture_cache.h"
 #include "server/rate_limit.h"
@@ -167,8 +168,21 @@ TEST(PictureCacheTest, WhatWasUsedLongestAgoLeaves) {
   EXPECT_TRUE(cache.find("c"));
   cache.add("large", image(11));
   EXPECT_FALSE(cache.find("large"));
-  EXPECT_NE(PictureCache::key_of("x"), PictureCache::key_of("y"));
+  EXPECT_NE(PictureCache::key_of(Sense::sight, "x"), PictureCache::key_of(Sense::sight, "y"));
   EXPECT_EQ(cache.find("a")->pieces.front().tokens, cache.find("a")->pieces.front().tokens);
+}
+
+// If this fails, two sessions that make the same at once push out what others still use.
+TEST(LastUsedTest, WhatIsMadeTwiceIsKeptOnce) {
+  LastUsed<int> kept(2);
+  kept.add("a", 1, 1);
+  kept.add("b", 2, 1);
+  kept.add("b", 3, 1);
+  EXPECT_EQ(kept.find("b"), 2);
+  EXPECT_EQ(kept.find("a"), 1);
+  kept.add("c", 4, 1);
+  EXPECT_EQ(kept.find("b"), std::nullopt);
+  EXPECT_EQ(kept.find("a"), 1);
 }
 
 TEST(RateLimitTest, BucketsFillSteadily) {
