@@ -52,7 +52,8 @@ void HttpServer::Impl::begun(SoupServerMessage *message) {
   g_object_set_data_full(G_OBJECT(message), kVisit, visit.release(), [](gpointer ended) {
     const std::unique_ptr<Visit> freed(static_cast<Visit *>(ended));
   });
-  // Of every single wait for the socket, so that idle connections and readers that stand still end, too.
+  // Of every single wait for the socket, so that readers that stand still end, too, and connections that are
+  // idle after a request; libsoup shows us none before its first one.
   if (GSocket *socket = soup_server_message_get_socket(message))
     g_socket_set_timeout(socket, static_cast<guint>(std::ceil(to_seconds(options.request_timeout))));
   g_signal_connect(message, "got-chunk",

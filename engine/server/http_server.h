@@ -24,7 +24,8 @@ struct ServerOptions {
   std::string tls_key;
   std::string api_key_file;                              // empty = everybody may ask
   std::size_t max_request_size = std::size_t{16} << 20;  // bytes of a body
-  // For all of a request to arrive, and for a connection on which nothing moves; at least a millisecond.
+  // For all of a request to arrive, and for a connection on which nothing moves once it has begun one; a
+  // connection that never says a word is kept. At least a millisecond.
   Duration request_timeout = std::chrono::seconds(60);
   double rate_limit = 0;  // requests per second and key, or address where there are no keys; 0 = no limit
   // Called with one line per request, on the server's thread, without line feed; neither keys nor contents
