@@ -172,20 +172,21 @@ def proxy(folder, urls, certificate_and_key):
     ports = [url.rpartition(":")[2] for url in urls]
     Path(written).write_text(configuration_of_the_page(ports, certificate_and_key, port), encoding="utf-8")
     process = subprocess.Popen([HAPROXY, "-db", "-f", written], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    overdue = threading.Timer(4 * PATIENCE, process.kill)
+    overdue = threading.Timer(PATIENCE, process.kill)
     overdue.start()
     try:
         while process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 break
             time.sleep(0.02)
+        overdue.cancel()
         if process.poll() is not None:
             raise AssertionError(f"HAProxy does not run:\n{process.stderr.read()}")
         yield f"https://127.0.0.1:{port}"
     finally:
+        overdue.cancel()
         process.kill()
         process.communicate()
-        overdue.cancel()
 
 
 def answered_by(url):

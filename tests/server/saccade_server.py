@@ -22,27 +22,44 @@ def server(program, *options):
     """A running server and its URL; stopped at the end, if it still runs."""
     process = subprocess.Popen([program, *PAIR, "--port", "0", *options], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
-    overdue = threading.Timer(PATIENCE, process.kill)
-    overdue.start()
     try:
-        line = process.stdout.readline()
+        line = first_line(process)
         url = re.fullmatch(r"listening on (https?://127\.0\.0\.1:\d+)\n", line)
         if not url:
             process.kill()
             raise AssertionError(f"it does not listen: {line!r}\n{process.stderr.read()}")
         yield process, url.group(1)
     finally:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate()
+        end(process)
+
+
+def first_line(process):
+    """Of its standard output; empty when it ends, or says nothing within PATIENCE and is killed."""
+    overdue = threading.Timer(PATIENCE, process.kill)
+    overdue.start()
+    try:
+        return process.stdout.readline()
+    finally:
         overdue.cancel()
+
+
+def end(process):
+    """Not running any more, whatever it did. Raises TimeoutExpired where a SIGTERM does not end it."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
 
 
 def stop(process):
     """(exit status, what it said) after a SIGTERM"""
     process.send_signal(signal.SIGTERM)
-    said = process.stderr.read()
-    return process.wait(PATIENCE), said
+    _, said = process.communicate(timeout=PATIENCE)
+    return process.returncode, said
 
 
 def certificate(folder, name="test", address="127.0.0.1"):
