@@ -14,13 +14,14 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 MODELS = Path(os.environ.get("SACCADE_MODELS", PROJECT / "samples/models"))
 PAIR = ["--model", str(MODELS / "saccade-cloud-text.gguf"), "--mmproj", str(MODELS / "saccade-cloud-mmproj.gguf")]
+PAGE = (PROJECT / "docs/saccade-server.md").read_text(encoding="utf-8")
 PATIENCE = 60  # seconds; generous, nothing is judged by it
 
 
 @contextlib.contextmanager
-def server(program, *options):
-    """A running server and its URL; stopped at the end, if it still runs."""
-    process = subprocess.Popen([program, *PAIR, "--port", "0", *options], stdout=subprocess.PIPE,
+def server(program, *options, pair=PAIR):
+    """A running server and its URL; stopped at the end, if it still runs. pair: of models, from the repository's root."""
+    process = subprocess.Popen([program, *pair, "--port", "0", *options], cwd=PROJECT, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     try:
         line = first_line(process)
@@ -69,3 +70,12 @@ def certificate(folder, name="test", address="127.0.0.1"):
                     "-addext", f"subjectAltName=IP:{address}", "-keyout", key, "-out", made],
                    check=True, capture_output=True)
     return made, key
+
+
+def adapted(text, *pairs):
+    """What a page gives, with what is of the test's own: (of the page, of the test), each of which is in it."""
+    for these, those in pairs:
+        if these not in text:
+            raise AssertionError(f"there is no {these} any more in\n{text}")
+        text = text.replace(these, those)
+    return text

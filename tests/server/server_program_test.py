@@ -9,6 +9,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from saccade_server import PAIR, PATIENCE, PROJECT, certificate, server, stop
+from saccade_server import PAGE, PAIR, PATIENCE, PROJECT, adapted, certificate, server, stop
 
 sys.path.insert(0, str(PROJECT / "samples/scenes"))
 
@@ -166,6 +167,17 @@ class Program(unittest.TestCase):
             self.assertEqual(len(answers), 2, done.stdout)
             self.assertTrue(set(answers) <= {"day", "night"}, answers)
 
+    def test_the_pages_lines_start_and_ask_it(self):
+        starting = re.search(r"^    saccade-server (.*)$", PAGE, re.MULTILINE).group(1)
+        asking = re.search(r"^    curl .*\n(?:    .*\n)+", PAGE, re.MULTILINE).group(0)
+        with tempfile.TemporaryDirectory() as folder, server(SERVER, pair=shlex.split(starting)) as (_, url):
+            picture = os.path.join(folder, "street.jpg")
+            cv2.imwrite(picture, draw_scene(scene(), 640, 360)[:, :, ::-1])
+            line = adapted(asking, ("http://127.0.0.1:8080", url), ("street.jpg", picture))
+            done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=PATIENCE, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(text_of(json.loads(done.stdout)), answer("light", scene()))
+
     def test_mistakes_are_named(self):
         def fails(*options):
             done = subprocess.run([SERVER, *options], capture_output=True, text=True, timeout=PATIENCE, check=False)
@@ -185,8 +197,7 @@ class Program(unittest.TestCase):
         options = {name: default for name, default in
                    re.findall(r"--([a-z-]+)(?:=\w+)? .*?(?:\(default: ([^,)]*).*\))?$", helped, re.MULTILINE)
                    if name not in ("help", "version")}
-        page = (PROJECT / "docs/saccade-server.md").read_text(encoding="utf-8")
-        rows = dict(re.findall(r"^\| `--([a-z-]+)` \| ([^|]*) \|", page, re.MULTILINE))
+        rows = dict(re.findall(r"^\| `--([a-z-]+)` \| ([^|]*) \|", PAGE, re.MULTILINE))
         self.assertEqual(sorted(rows), sorted(options))
         for name, default in options.items():
             if default and default != "the file's":
