@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -184,14 +185,38 @@ INSTANTIATE_TEST_SUITE_P(Kinds, FailsOnce,
 
 // --- links ------------------------------------------------------------------------------------------------
 
+// What the emulator itself counted of what it was told to do.
+using Harm = bool (*)(const faults::LinkStatistics &);
+bool throttled(const faults::LinkStatistics &now) { return now.down.line.busy > Duration::zero(); }
+bool held_back(const faults::LinkStatistics &now) {
+  return now.up.line.units_held_back + now.down.line.units_held_back > 0;
+}
+bool spoilt(const faults::LinkStatistics &now) {
+  return now.up.line.bits_flipped + now.down.line.bits_flipped > 0;
+}
+
 struct BadLink {
   const char *name;
   std::vector<const char *> words;
+  const char *seconds;                     // that a call may take
+  std::optional<std::size_t> corrections;  // none where it depends on which bits are spoilt
+  Harm harm = nullptr;                     // where a good link would do as well
 };
+std::vector<BadLink> bad_links() {
+  return {{"Cut", {"cut"}, "0.5", 0},
+          {"Silent", {"hang"}, "0.5", 0},
+          {"Dripping", {"down.drip=10B/s"}, "0.5", 0},
+          {"DrippingUp", {"up.drip=10B/s"}, "0.5", 0},
+          {"Slow", {"delay=40ms", "rate=50kB/s"}, "60", kPictures, &throttled},
+          {"Lossy", {"loss=0.2", "stall=200ms"}, "60", kPictures, &held_back},
+          {"Spoiling", {"down.corrupt=0.01"}, "5", {}, &spoilt},
+          {"SpoilingBothWays", {"corrupt=0.001"}, "5", {}, &spoilt}};
+}
 
 class FaultOfLink : public testing::TestWithParam<BadLink> {};
 
-// Breaks when a link that cuts, holds back or spoils what a good server says gives an answer twice or none.
+// Breaks when a link that cuts, holds back or spoils what a good server says gives an answer twice or none,
+// or when a link that is only slow or lossy costs a correction.
 TEST_P(FaultOfLink, IsSettledOnce) {
   const LogWatch log;
   faults::LinkState state;
@@ -199,21 +224,17 @@ TEST_P(FaultOfLink, IsSettledOnce) {
   const FaultServer server({Behaviour::reply(200, completion("forty-two"))});
   const faults::LinkEmulator link(
       {.target_port = server.port(), .schedule = faults::always(state), .seed = 7});
-  Pipeline p(three_pictures(link.url(), "retries=1 retry-backoff-factor=0.05 timeout=0.5"));
+  Pipeline p(three_pictures(
+      link.url(), std::string("retries=1 retry-backoff-factor=0.05 timeout=") + GetParam().seconds));
   EXPECT_TRUE(p.run());
   EXPECT_EQ(p.texts_from("edge-draft").size(), kPictures);
-  expect_each_settled_once(p);
+  const auto corrections = expect_each_settled_once(p);
+  EXPECT_EQ(corrections, GetParam().corrections.value_or(corrections));
+  EXPECT_TRUE(!GetParam().harm || GetParam().harm(link.statistics())) << "the link was a good one";
   EXPECT_EQ(log.lines_with_the_key(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, FaultOfLink,
-                         testing::Values(BadLink{"Cut", {"cut"}}, BadLink{"Silent", {"hang"}},
-                                         BadLink{"Dripping", {"down.drip=100B/s"}},
-                                         BadLink{"DrippingUp", {"up.drip=100B/s"}},
-                                         BadLink{"Slow", {"delay=40ms", "rate=50kB/s"}},
-                                         BadLink{"Lossy", {"loss=0.2", "stall=200ms"}},
-                                         BadLink{"Spoiling", {"down.corrupt=0.01"}},
-                                         BadLink{"SpoilingBothWays", {"corrupt=0.001"}}),
+INSTANTIATE_TEST_SUITE_P(Kinds, FaultOfLink, testing::ValuesIn(bad_links()),
                          [](const auto &tested) { return std::string(tested.param.name); });
 
 // --- memory -----------------------------------------------------------------------------------------------
