@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "cloudoffloadsink_testing.h"
 #include "element_testing.h"
 #include "faults/fault_server.h"
 
@@ -13,8 +14,6 @@ namespace {
 using faults::Behaviour;
 using faults::completion;
 using faults::FaultServer;
-
-std::string endpoint(const FaultServer &server) { return "endpoint=" + server.url() + " "; }
 
 class Pipeline {
  public:
