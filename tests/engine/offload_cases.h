@@ -10,6 +10,8 @@
 
 namespace saccade::test {
 
+inline bool goes(const RouteDecision &decision) { return decision.destination == Destination::cloud; }
+
 class RandomCases {
  public:
   explicit RandomCases(std::uint32_t seed) : random_(seed) {}
