@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "base/file_descriptor.h"
 #include "faults/loopback.h"
 
 namespace saccade::faults {
@@ -20,14 +21,17 @@ namespace {
 
 constexpr int kPollMilliseconds = 10;  // how soon a thread sees that it should stop
 
-int listen_on_loopback(int *port) {
+[[noreturn]] void fail_to_listen() {
+  throw std::system_error(errno, std::generic_category(), "cannot listen on loopback");
+}
+
+// Has a port, on which it does not listen yet.
+int bound_to_loopback(int *port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   auto address = loopback(0);
   socklen_t size = sizeof address;
   const auto any = reinterpret_cast<sockaddr *>(&address);
-  if (fd < 0 || ::bind(fd, any, size) != 0 || ::listen(fd, 64) != 0 || ::getsockname(fd, any, &size) != 0) {
-    throw std::system_error(errno, std::generic_category(), "cannot listen on loopback");
-  }
+  if (fd < 0 || ::bind(fd, any, size) != 0 || ::getsockname(fd, any, &size) != 0) fail_to_listen();
   *port = ntohs(address.sin_port);
   return fd;
 }
@@ -207,7 +211,8 @@ Behaviour Behaviour::events(const std::vector<std::string> &data) {
 
 FaultServer::FaultServer(std::vector<Behaviour> script) : script_(std::move(script)) {
   if (script_.empty()) throw std::invalid_argument("a fault server needs at least one behaviour");
-  listener_ = listen_on_loopback(&port_);
+  listener_ = bound_to_loopback(&port_);
+  if (::listen(listener_, 64) != 0) fail_to_listen();
   acceptor_ = std::jthread([this](const std::stop_token &stop) { accept_connections(stop); });
 }
 
@@ -259,8 +264,8 @@ void FaultServer::wait_for_bytes(std::size_t count) const {
 }
 
 std::string refused_url() {
-  int port = 0;
-  ::close(listen_on_loopback(&port));
+  static int port = 0;
+  static const FileDescriptor keeper(bound_to_loopback(&port));
   return "http://127.0.0.1:" + std::to_string(port);
 }
 

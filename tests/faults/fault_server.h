@@ -91,7 +91,7 @@ class FaultServer {
   std::jthread acceptor_;
 };
 
-// A loopback URL where nobody listens.
+// A loopback URL where nobody listens: the process keeps the port, so that no other program does either.
 std::string refused_url();
 
 }  // namespace saccade::faults

@@ -4,10 +4,12 @@
 
 #include <gst/gst.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdio>
 #include <fstream>
 #include <set>
 #include <string>
@@ -20,10 +22,23 @@ namespace saccade::gst {
 
 inline constexpr const char *kKey = "sk-of-the-test-which-nobody-may-see";
 
-inline std::string key_file() {
-  const auto path = testing::TempDir() + "saccade-offload-test-key";
-  std::ofstream(path) << kKey << '\n';
-  return path;
+// A file with the key, this process's own: another test may be writing and reading its own at the same time.
+class KeyFile {
+ public:
+  KeyFile() { std::ofstream(path_) << kKey << '\n'; }
+  ~KeyFile() { std::remove(path_.c_str()); }
+  KeyFile(const KeyFile &) = delete;
+  KeyFile &operator=(const KeyFile &) = delete;
+
+  const std::string &path() const { return path_; }
+
+ private:
+  const std::string path_ = testing::TempDir() + "saccade-offload-test-key-" + std::to_string(::getpid());
+};
+
+inline const std::string &key_file() {
+  static const KeyFile file;
+  return file.path();
 }
 
 // Every picture is asked about here and there. The end waits for who is slow; nothing is judged by it.

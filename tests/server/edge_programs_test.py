@@ -45,12 +45,6 @@ def launch(line, **environment):
     return done.stdout, done.stderr
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def cloud_answers(said):
     """(id, text) of each message of cloudoffloadsink's"""
     return re.findall(r"cloud-answer.*?id=\(guint64\)(\d+).*?text=\(string\)([^,;]+)", said)
@@ -150,21 +144,24 @@ class Https(unittest.TestCase):
             self.assertIn("WARNING", said)
 
 
-def configuration_of_the_page(ports, certificate_and_key, port):
-    """docs/saccade-server.md's, with addresses and a certificate of the test's own"""
+def configuration_of_the_page(ports, certificate_and_key, door):
+    """docs/saccade-server.md's, with addresses, a certificate and an open socket of the test's own"""
     block = re.search(r"^    defaults\n(?:    .*\n)+", PAGE, re.MULTILINE).group(0)
-    return adapted(block, (":443", f"127.0.0.1:{port}"), ("/etc/haproxy/saccade.pem", certificate_and_key),
+    return adapted(block, (":443", f"fd@{door.fileno()}"), ("/etc/haproxy/saccade.pem", certificate_and_key),
                    ("10.0.0.11:8080", f"127.0.0.1:{ports[0]}"), ("10.0.0.12:8080", f"127.0.0.1:{ports[1]}"))
 
 
 @contextlib.contextmanager
 def proxy(folder, urls, certificate_and_key):
     """A running HAProxy in front of these two servers, and its URL."""
-    port = free_port()
     written = os.path.join(folder, "haproxy.cfg")
     ports = [url.rpartition(":")[2] for url in urls]
-    Path(written).write_text(configuration_of_the_page(ports, certificate_and_key, port), encoding="utf-8")
-    process = subprocess.Popen([HAPROXY, "-db", "-f", written], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with socket.socket() as door:  # which nobody else can take before HAProxy listens on it
+        door.bind(("127.0.0.1", 0))
+        port = door.getsockname()[1]
+        Path(written).write_text(configuration_of_the_page(ports, certificate_and_key, door), encoding="utf-8")
+        process = subprocess.Popen([HAPROXY, "-db", "-f", written], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                   pass_fds=[door.fileno()])
     overdue = threading.Timer(PATIENCE, process.kill)
     overdue.start()
     try:
