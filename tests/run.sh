@@ -36,7 +36,11 @@ say "running the tests of build/$preset"
 # The tests of a sanitized build are those of its own code: the checks of sources and pages are the same in each build.
 # Those labelled slow are left out, too.
 only=(); [[ $preset == release ]] || only=(--label-exclude 'static|whole-program|slow')
+# One test per core at a time, for most of them keep no more than one busy, and often wait. They can: no verdict depends on
+# the time that something takes, each listens on ports that the system gives it and writes to files of its own, and the one
+# file that they share, GStreamer's registry, is only ever replaced as a whole. Those that use all cores themselves, or
+# measure, have RUN_SERIAL.
 cd "$project/build/$preset"
-ctest --output-on-failure --no-tests=error --schedule-random "${only[@]}" "$@" ||
+ctest --parallel "$(nproc)" --output-on-failure --no-tests=error --schedule-random "${only[@]}" "$@" ||
   fail "some tests failed, see above. 'cd build/$preset && ctest --rerun-failed --output-on-failure' runs those again."
 say "all tests passed"
