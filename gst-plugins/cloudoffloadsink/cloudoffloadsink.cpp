@@ -15,6 +15,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "cloudoffloadsink/properties.h"
@@ -24,6 +25,7 @@
 #include "common/metas.h"
 #include "common/pointers.h"
 #include "offload/cloud/endpoint.h"
+#include "offload/upload/upload_sound.h"
 
 GST_DEBUG_CATEGORY(cloud_offload_sink_debug);
 #define GST_CAT_DEFAULT cloud_offload_sink_debug
@@ -242,6 +244,17 @@ static saccade::gst::BufferPtr copy_of(GstBuffer *buffer) {
   return saccade::gst::BufferPtr(copy);
 }
 
+// Nobody asked about a frame without a segment, nor said that what was heard with it may leave.
+static saccade::gst::SegmentFrame frame_of(const CloudOffloadSinkPrivate &priv, GstBuffer *buffer,
+                                           const std::optional<saccade::gst::SegmentInfo> &segment) {
+  saccade::gst::SegmentFrame frame;
+  if (!segment || segment->shown)
+    frame.picture =
+        saccade::gst::SegmentPicture{priv.info, priv.is_jpeg, copy_of(buffer), saccade::gst::get_mas(buffer)};
+  if (segment) frame.sound = saccade::newest_to_upload(saccade::gst::get_audio(buffer));
+  return frame;
+}
+
 // Whether the pipeline is live decides whether frames may wait here.
 static void learn_liveness(SaccadeCloudOffloadSink *self, saccade::gst::SegmentSender &sender) {
   if (std::exchange(self->priv->liveness_known, true)) return;
@@ -274,8 +287,8 @@ static GstFlowReturn saccade_cloud_offload_sink_render(GstBaseSink *sink, GstBuf
   GST_BASE_SINK_PREROLL_LOCK(sink);
   if (!space) return GST_FLOW_FLUSHING;
   const auto settings = settings_of(self);
-  sender->frame({priv->info, priv->is_jpeg, copy_of(buffer), saccade::gst::get_mas(buffer)},
-                saccade::gst::get_segment(buffer), {settings.prompt, settings.max_tokens});
+  const auto segment = saccade::gst::get_segment(buffer);
+  sender->frame(frame_of(*priv, buffer, segment), segment, {settings.prompt, settings.max_tokens});
   return GST_FLOW_OK;
 }
 

@@ -1,9 +1,9 @@
 #include "cloudoffloadsink/picture_maker.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
+#include "common/rgb_buffer.h"
 #include "offload/upload/jpeg_privacy.h"
 #include "offload/upload/upload_picture.h"
 #include "offload/upload/upload_region.h"
@@ -11,19 +11,6 @@
 namespace saccade::gst {
 
 namespace {
-
-// A buffer of packed RGB, as GStreamer lays it out: rows padded to four bytes.
-BufferPtr buffer_of(const Image &image, const GstVideoInfo &info) {
-  BufferPtr buffer(gst_buffer_new_allocate(nullptr, GST_VIDEO_INFO_SIZE(&info), nullptr));
-  GstMapInfo map;
-  if (!gst_buffer_map(buffer.get(), &map, GST_MAP_WRITE)) return nullptr;
-  const auto row = static_cast<std::size_t>(image.width) * 3;
-  const auto stride = static_cast<std::size_t>(GST_VIDEO_INFO_PLANE_STRIDE(&info, 0));
-  for (std::size_t y = 0; y < static_cast<std::size_t>(image.height); ++y)
-    std::memcpy(map.data + y * stride, image.rgb.data() + y * row, row);
-  gst_buffer_unmap(buffer.get(), &map);
-  return buffer;
-}
 
 GstVideoInfo rgb_info(const Image &image, const GstVideoInfo &like) {
   GstVideoInfo info;
@@ -117,7 +104,7 @@ Result<PictureMaker::Made> PictureMaker::edit(const SegmentPicture &picture, con
   auto edited = upload_picture(frame.value(), plan);
   if (!edited.ok()) return edited.status();
   const auto info = rgb_info(edited.value().picture, picture.info);
-  const auto buffer = buffer_of(edited.value().picture, info);
+  const auto buffer = rgb_buffer(edited.value().picture, info);
   if (!buffer) return Status(StatusKind::internal, "a picture's memory cannot be written");
   auto made = encode(info, buffer.get(), size);
   if (!made.ok()) return made;

@@ -1,42 +1,26 @@
+// The life of a sender, and what it does for its element; its worker is in segment_sender_worker.cpp.
 #include "cloudoffloadsink/segment_sender.h"
 
 #include <algorithm>
 #include <utility>
-
-#include "offload/chat/same_words.h"
 
 namespace saccade::gst {
 
 namespace {
 
 constexpr std::size_t kQueuedFrames = 8;         // raw copies that may wait for the JPEG encoder
-constexpr std::size_t kMostFrames = 64;          // per segment; more would be a request that no server takes
 constexpr std::size_t kRememberedSegments = 64;  // begun lately: their late frames belong to nobody else
 
-// What the client is to do with the draft; nothing when it is not there yet.
-std::optional<std::string> to_verify(const std::optional<SegmentDraft> &draft, bool follows) {
-  if (draft) return draft->verify ? draft->text : std::string();
-  if (follows) return std::nullopt;
-  return std::string();
-}
-
-bool confirms(const Result<Answer> &answer, const std::optional<SegmentDraft> &draft) {
-  return answer.ok() && draft && same_words(answer.value().text, draft->text);
-}
-
-// What can be said of pictures that an earlier run has made.
-std::vector<AuditPicture> accounts_of(const std::vector<JpegBytes> &images) {
-  std::vector<AuditPicture> accounts;
-  for (const auto &image : images) {
-    accounts.emplace_back();
-    accounts.back().bytes = image.size();
-    accounts.back().sha256 = sha256_of(image);
+// What can be said of what an earlier run has made.
+AuditRecord account_of(const SegmentMedia &media) {
+  AuditRecord account;
+  for (const auto &image : media.images) {
+    account.pictures.emplace_back();
+    account.pictures.back().bytes = image.size();
+    account.pictures.back().sha256 = sha256_of(image);
   }
-  return accounts;
-}
-
-std::string words_for(const Result<Answer> &answer) {
-  return answer.ok() ? "answered" : answer.status().message();
+  if (!media.sound.empty()) account.sound = {media.sound.size(), sha256_of(media.sound)};
+  return account;
 }
 
 }  // namespace
@@ -68,7 +52,8 @@ Result<std::unique_ptr<SegmentSender>> SegmentSender::create(CloudOffloadSetting
 SegmentSender::SegmentSender(CloudOffloadSettings settings, Callbacks callbacks)
     : settings_(std::move(settings)),
       callbacks_(std::move(callbacks)),
-      queue_({.process = [this](QueuedFrame frame, const std::stop_token &stop) { process(frame, stop); },
+      queue_({.process = [this](QueuedFrame frame,
+                                const std::stop_token &stop) { process(std::move(frame), stop); },
               .forward = [](const EventPtr &) {},
               .dropped =
                   [this](const QueuedFrame &frame, DropReason reason) {
@@ -96,11 +81,8 @@ Status SegmentSender::open_spool() {
              result.owner_knows = ours;
              report(result);
            },
-       .left =
-           [this](const SegmentBegin &segment, const std::vector<JpegBytes> &images,
-                  const CloudOutcome &outcome) {
-             account(segment, accounts_of(images), outcome.asked, words_for(outcome.answer));
-           },
+       .left = [this](const SegmentBegin &segment, const SegmentMedia &media,
+                      const CloudOutcome &outcome) { account(segment, account_of(media), outcome); },
        .room = [this] { wake(); }});
   if (!spool.ok()) return spool.status();
   spool_ = std::move(spool).value();
@@ -154,7 +136,7 @@ void SegmentSender::draft(const SegmentDraft &draft) {
       if (std::exchange(segment.held, false)) waiting = segment.ticket;
     }
   }
-  if (waiting) client_->go_on(*waiting, *to_verify(draft, true));
+  if (waiting) client_->go_on(*waiting, draft.verify ? draft.text : std::string());
 }
 
 // The open segment that a frame belongs to, made when there is none yet; nothing when it was cancelled or has
@@ -176,8 +158,7 @@ std::optional<SegmentSender::Serial> SegmentSender::segment_for(const std::optio
   return add_segment({"", info->id, asking.prompt, {}}, false);
 }
 
-void SegmentSender::frame(SegmentPicture picture, const std::optional<SegmentInfo> &info,
-                          const Asking &asking) {
+void SegmentSender::frame(SegmentFrame frame, const std::optional<SegmentInfo> &info, const Asking &asking) {
   const bool final = !info || info->final;
   Serial serial = 0;
   {
@@ -192,7 +173,7 @@ void SegmentSender::frame(SegmentPicture picture, const std::optional<SegmentInf
       segment.max_tokens = asking.max_tokens;
     }
   }
-  queue_.push({serial, std::move(picture), final});
+  queue_.push({serial, std::move(frame), final});
 }
 
 bool SegmentSender::wait_for_space(const std::function<bool()> &give_up) {
@@ -286,162 +267,6 @@ SenderStatistics SegmentSender::statistics() const {
   now.cloud = client_->statistics();
   if (spool_) now.spool = spool_->statistics();
   return now;
-}
-
-// --- Worker
-// ---------------------------------------------------------------------------------------------------
-
-void SegmentSender::process(const QueuedFrame &frame, const std::stop_token &stop) {
-  wake();  // there is room in the queue
-  {
-    const std::lock_guard lock(mutex_);
-    if (!segments_.contains(frame.serial)) return;  // cancelled meanwhile
-  }
-  const auto link = client_->statistics().link;
-  auto made = pictures_->make(frame.picture, link.throughput_p10 > 0 ? link.throughput_p10 : link.throughput);
-  if (!made.ok()) return end(frame.serial, made.status());
-  {
-    std::unique_lock lock(mutex_);
-    const auto found = segments_.find(frame.serial);
-    if (found == segments_.end()) return;
-    auto &images = found->second.images;
-    if (images.size() == kMostFrames) {
-      lock.unlock();
-      return end(frame.serial,
-                 {StatusKind::invalid_argument, "the segment holds more than 64 frames; send fewer"});
-    }
-    images.push_back(std::move(made.value().jpeg));
-    found->second.made.push_back(made.value().audit);
-  }
-  if (frame.final) send(frame.serial, stop);
-}
-
-void SegmentSender::send(Serial serial, const std::stop_token &stop) {
-  ChatQuestion question;
-  std::optional<std::string> draft;
-  {
-    std::unique_lock lock(mutex_);
-    if (const auto found = segments_.find(serial); spool_ && found != segments_.end())
-      found->second.for_spool = found->second.images;
-    const auto room_or_no_need = [&] { return live_ || client_->has_room() || !segments_.contains(serial); };
-    if (!changed_.wait(lock, stop, room_or_no_need)) return;
-    const auto found = segments_.find(serial);
-    if (found == segments_.end()) return;
-    Segment &segment = found->second;
-    question = {settings_.model, segment.what.question, std::move(segment.images), segment.max_tokens, {}};
-    draft = to_verify(segment.draft, segment.what.draft_follows);
-    segment.left = true;
-    segment.held = !draft;
-  }
-  const auto ticket = client_->submit(
-      std::move(question), {.done = [this, serial](CloudOutcome outcome) { end(serial, std::move(outcome)); },
-                            .growth = [this, serial](const std::string &text) { grow(serial, text); },
-                            .draft = draft});
-  if (!ticket.ok()) {
-    CloudOutcome none;
-    none.answer = ticket.status();
-    not_sent(serial);
-    return end(serial, std::move(none), ticket.status().kind() == StatusKind::unavailable);
-  }
-  place(serial, ticket.value(), !draft);
-}
-
-void SegmentSender::not_sent(Serial serial) {
-  const std::lock_guard lock(mutex_);
-  if (const auto found = segments_.find(serial); found != segments_.end()) found->second.left = false;
-}
-
-// The segment's ticket; what happened to it while it was on its way to the client is made up for.
-void SegmentSender::place(Serial serial, CloudClient::Ticket ticket, bool without_draft) {
-  std::optional<std::string> draft;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = segments_.find(serial);
-    if (found != segments_.end()) {
-      Segment &segment = found->second;
-      segment.ticket = ticket;
-      if (!without_draft || segment.held) return;
-      draft = to_verify(segment.draft, true);
-    }
-  }
-  if (draft) return client_->go_on(ticket, *draft);
-  client_->cancel(ticket);  // it ended or was cancelled
-}
-
-void SegmentSender::grow(Serial serial, const std::string &text) {
-  SegmentBegin what;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = segments_.find(serial);
-    if (found == segments_.end() || found->second.plain) return;
-    what = found->second.what;
-  }
-  callbacks_.grows(what, text);
-}
-
-void SegmentSender::end(Serial serial, Status why) {
-  CloudOutcome none;
-  none.answer = std::move(why);
-  end(serial, std::move(none));
-}
-
-// True when it will be asked later: what the network or the server's state has hindered, and not the
-// question.
-bool SegmentSender::keep(Segment &segment, const Status &why) {
-  const bool passes = why.kind() == StatusKind::unavailable || why.kind() == StatusKind::timed_out ||
-                      why.kind() == StatusKind::not_found || why.kind() == StatusKind::exhausted;
-  if (!spool_ || !passes || segment.plain || segment.for_spool.empty()) return false;
-  return spool_->keep({segment.what, std::move(segment.for_spool), segment.max_tokens, why});
-}
-
-// What left, or began to leave.
-void SegmentSender::account(const SegmentBegin &what, std::vector<AuditPicture> pictures,
-                            const std::string &endpoint, const std::string &outcome) {
-  if (!audit_) return;
-  AuditRecord record;
-  record.time = std::chrono::system_clock::now();
-  record.endpoint = endpoint;
-  record.owner = what.owner;
-  record.id = what.id;
-  record.pictures = std::move(pictures);
-  record.question = what.question;
-  record.outcome = outcome;
-  if (const auto status = audit_->append(record); !status.ok()) callbacks_.trouble(status);
-}
-
-// Ends the segment if it is still open, and says so.
-void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) {
-  Segment segment;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = segments_.find(serial);
-    if (found == segments_.end()) return;
-    segment = std::move(found->second);
-    segments_.erase(found);
-    ++reporting_;
-  }
-  if (segment.left) account(segment.what, segment.made, outcome.asked, words_for(outcome.answer));
-  if (outcome.answer.ok() || !keep(segment, outcome.answer.status())) {
-    SegmentResult result;
-    result.verified = confirms(outcome.answer, segment.draft);
-    result.plain = segment.plain;
-    result.link_is_down = link_is_down;
-    result.outcome = std::move(outcome);
-    if (segment.complete) result.latency_ms = to_milliseconds(Clock::now() - segment.completed);
-    result.segment = std::move(segment.what);
-    report(result);
-  }
-  const std::lock_guard lock(mutex_);
-  --reporting_;
-  changed_.notify_all();
-}
-
-void SegmentSender::report(const SegmentResult &result) {
-  {
-    const std::lock_guard lock(mutex_);
-    ++(result.outcome.answer.ok() ? statistics_.answered : statistics_.failed);
-  }
-  callbacks_.ended(result);
 }
 
 }  // namespace saccade::gst

@@ -1,5 +1,5 @@
-// From frames to answers: collects the frames of each segment, makes JPEGs of them on its own thread, asks
-// the cloud, and says how each segment ended.
+// From frames to answers: collects the frames of each segment, makes JPEGs of them and a WAV file of what was
+// heard with them on its own thread, asks the cloud, and says how each segment ended.
 #pragma once
 
 #include <gst/video/video.h>
@@ -26,6 +26,12 @@
 #include "offload/cloud/cloud_client.h"
 
 namespace saccade::gst {
+
+// What one frame brings. A copy: nothing of upstream's is held.
+struct SegmentFrame {
+  std::optional<SegmentPicture> picture;  // nothing: it is not to be sent
+  SoundClip sound{};                      // heard with it, no more than may leave; rate 0 = none
+};
 
 // How a segment ended.
 struct SegmentResult {
@@ -80,7 +86,7 @@ class SegmentSender {
     int max_tokens = 64;
   };
   // A frame of a segment, or, without `info`, a segment of its own. Never blocks: see wait_for_space().
-  void frame(SegmentPicture picture, const std::optional<SegmentInfo> &info, const Asking &asking);
+  void frame(SegmentFrame frame, const std::optional<SegmentInfo> &info, const Asking &asking);
   // Waits until frame() has room in the queue; at once when live. False when `give_up` said so; see wake().
   bool wait_for_space(const std::function<bool()> &give_up);
 
@@ -99,10 +105,11 @@ class SegmentSender {
   struct Segment {
     SegmentBegin what;
     std::optional<SegmentDraft> draft;
-    std::vector<JpegBytes> images;
-    std::vector<AuditPicture> made;    // what was done to them
-    bool left = false;                 // they are on their way
-    std::vector<JpegBytes> for_spool;  // the same, when there is one, as soon as they are complete
+    SegmentMedia media;      // the sound once it is complete
+    SoundClip heard{};       // before that
+    AuditRecord made;        // what was done to its pictures, and what its sound is
+    bool left = false;       // they are on their way
+    SegmentMedia for_spool;  // the same, when there is one, as soon as they are complete
     int max_tokens = 0;
     bool plain = false;
     bool complete = false;  // its last frame is here
@@ -111,10 +118,15 @@ class SegmentSender {
     bool held = false;  // the upload waits for the draft
 
     bool waits_for_draft() const { return what.draft_follows && !draft; }
+    // What the client is to do with the draft; nothing when it is not there yet.
+    std::optional<std::string> to_verify() const {
+      if (waits_for_draft()) return std::nullopt;
+      return draft && draft->verify ? draft->text : std::string();
+    }
   };
   struct QueuedFrame {
     Serial serial = 0;
-    SegmentPicture picture;
+    SegmentFrame frame;
     bool final = false;
   };
 
@@ -123,7 +135,9 @@ class SegmentSender {
   Serial add_segment(SegmentBegin what, bool plain);  // mutex_ held
   std::optional<Serial> segment_for(const std::optional<SegmentInfo> &info,
                                     const Asking &asking);  // likewise
-  void process(const QueuedFrame &frame, const std::stop_token &stop);
+  void process(QueuedFrame queued, const std::stop_token &stop);
+  Status add(Serial serial, PictureMaker::Made made);
+  bool complete(Serial serial);
   void send(Serial serial, const std::stop_token &stop);
   void not_sent(Serial serial);
   void place(Serial serial, CloudClient::Ticket ticket, bool without_draft);
@@ -131,8 +145,8 @@ class SegmentSender {
   void end(Serial serial, CloudOutcome outcome, bool link_is_down = false);
   void end(Serial serial, Status why);
   bool keep(Segment &segment, const Status &why);
-  void account(const SegmentBegin &what, std::vector<AuditPicture> pictures, const std::string &endpoint,
-               const std::string &outcome);
+  void account(const SegmentBegin &what, AuditRecord made, const std::string &endpoint, std::string outcome);
+  void account(const SegmentBegin &what, AuditRecord made, const CloudOutcome &outcome);
   void report(const SegmentResult &result);
   void cancel_all();
   template <typename Wanted>

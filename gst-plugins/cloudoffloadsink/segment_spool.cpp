@@ -94,7 +94,7 @@ void SegmentSpool::put(const Waiting &segment) {
   entry.header.question = segment.what.question;
   entry.header.max_tokens = segment.max_tokens;
   entry.header.about = segment.what.about;
-  entry.images = segment.images;
+  entry.media = segment.media;
   const auto done = spool_->put(entry);
   if (!done.ok()) return lose(segment.what, done.status());
   if (done.value().stored) {
@@ -125,18 +125,18 @@ void SegmentSpool::ask_next() {
   auto &[ticket, entry] = *next.value().taken;
   {
     const std::lock_guard lock(mutex_);
-    asked_ = Asked{ticket, entry.header, entry.images};
+    asked_ = Asked{ticket, entry.header, entry.media};
   }
-  const auto sent =
-      client_.submit({model_, entry.header.question, std::move(entry.images), entry.header.max_tokens, {}},
-                     {.done = [this](CloudOutcome outcome) {
-                       {
-                         const std::lock_guard lock(mutex_);
-                         outcome_ = std::move(outcome);
-                         changed_.notify_all();
-                       }
-                       callbacks_.room();
-                     }});
+  const auto sent = client_.submit({model_, entry.header.question, std::move(entry.media.images),
+                                    entry.header.max_tokens, std::move(entry.media.sound)},
+                                   {.done = [this](CloudOutcome outcome) {
+                                     {
+                                       const std::lock_guard lock(mutex_);
+                                       outcome_ = std::move(outcome);
+                                       changed_.notify_all();
+                                     }
+                                     callbacks_.room();
+                                   }});
   if (sent.ok()) return;
   (void)spool_->put_back(ticket);
   pause(true);
@@ -151,7 +151,7 @@ void SegmentSpool::pause(bool asked_before) {
 void SegmentSpool::take_answer(const Asked &asked, CloudOutcome outcome) {
   bool ours = false;
   const auto segment = segment_of(asked.header, &ours);
-  callbacks_.left(segment, asked.images, outcome);
+  callbacks_.left(segment, asked.media, outcome);
   const auto kind = outcome.answer.status().kind();
   // A request that is refused for its own sake would be refused again; what the stop cut off would not.
   const bool over =

@@ -25,7 +25,7 @@ class SegmentSpool {
  public:
   struct Waiting {
     SegmentBegin what;
-    std::vector<JpegBytes> images;
+    SegmentMedia media;
     int max_tokens = 64;
     Status why;  // it waits
   };
@@ -35,7 +35,7 @@ class SegmentSpool {
     // segment of this run, whose owner still knows its id.
     std::function<void(const SegmentBegin &, CloudOutcome, bool ours)> ended;
     // Sent, whatever came of it.
-    std::function<void(const SegmentBegin &, const std::vector<JpegBytes> &, const CloudOutcome &)> left;
+    std::function<void(const SegmentBegin &, const SegmentMedia &, const CloudOutcome &)> left;
     std::function<void()> room;  // the client has room again that was taken for what waited; on its thread
   };
 
@@ -60,7 +60,7 @@ class SegmentSpool {
   struct Asked {
     Spool::Ticket ticket;
     SpoolHeader header;
-    std::vector<JpegBytes> images;
+    SegmentMedia media;
   };
 
   SegmentSpool(std::unique_ptr<Spool> spool, std::string model, CloudClient &client, Callbacks callbacks);

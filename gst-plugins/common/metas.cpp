@@ -240,10 +240,11 @@ void set_segment(GstBuffer *buffer, const SegmentInfo &info) {
   GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, kSegmentMetaName);
   if (!meta) meta = gst_buffer_add_custom_meta(buffer, kSegmentMetaName);
   if (!meta) return;
-  gst_structure_set(gst_custom_meta_get_structure(meta),                 //
-                    "id", G_TYPE_UINT64, static_cast<guint64>(info.id),  //
-                    "index", G_TYPE_UINT, info.index,                    //
-                    "final", G_TYPE_BOOLEAN, static_cast<gboolean>(info.final), nullptr);
+  gst_structure_set(gst_custom_meta_get_structure(meta),                         //
+                    "id", G_TYPE_UINT64, static_cast<guint64>(info.id),          //
+                    "index", G_TYPE_UINT, info.index,                            //
+                    "final", G_TYPE_BOOLEAN, static_cast<gboolean>(info.final),  //
+                    "shown", G_TYPE_BOOLEAN, static_cast<gboolean>(info.shown), nullptr);
 }
 
 std::optional<SegmentInfo> get_segment(GstBuffer *buffer) {
@@ -258,8 +259,11 @@ std::optional<SegmentInfo> get_segment(GstBuffer *buffer) {
       !gst_structure_get_uint(structure, "index", &info.index) ||
       !gst_structure_get_boolean(structure, "final", &final))
     return std::nullopt;
+  gboolean shown = TRUE;
+  gst_structure_get_boolean(structure, "shown", &shown);  // who only knows pictures does not write it
   info.id = id;
   info.final = final;
+  info.shown = shown;
   return info;
 }
 

@@ -45,6 +45,7 @@ struct SegmentInfo {
   std::uint64_t id = 0;  // the segment, counts up from 1 per localmllm
   unsigned index = 0;    // of this frame within the segment
   bool final = true;     // no more frames follow
+  bool shown = true;     // false: the picture is not to be sent, only the sound that comes with it
 };
 void set_segment(GstBuffer *buffer, const SegmentInfo &info);
 std::optional<SegmentInfo> get_segment(GstBuffer *buffer);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cloudoffloadsink_testing.h"
+#include "offload/upload/upload_sound.h"
 
 namespace saccade::gst {
 namespace {
@@ -74,6 +75,29 @@ TEST_F(CloudOffloadSinkSpool, SegmentsOutliveTheProcess) {
   ASSERT_TRUE(g_file_get_contents(log.c_str(), &lines, nullptr, nullptr));
   EXPECT_NE(std::string(lines).find(R"("owner":"mllm0","id":7)"), std::string::npos) << lines;
   EXPECT_NE(std::string(lines).find(R"("outcome":"answered")"), std::string::npos) << lines;
+  g_free(lines);
+  std::filesystem::remove(log);
+}
+
+// Breaks when what was heard is lost while it waits, or nobody learns that it left after all.
+TEST_F(CloudOffloadSinkSpool, SoundsOutliveTheProcess) {
+  const auto clip = counting(8'000, {}, 800);
+  {
+    Sink sink(spooled(faults::refused_url()));
+    sink.begin(7, "What is it?");
+    sink.frame_with_sound(SegmentInfo{7, 0, true, false}, clip);
+    wait_for(sink, "cloud-deferred");
+  }
+  const FaultServer server({Behaviour::reply(200, completion("A whistle."))});
+  const auto log = folder_ + ".audit";
+  Sink sink(spooled(server.url()) + "audit-log=" + log);
+  wait_for(sink, "cloud-answer");
+  const auto sounds = sounds_in(server.requests().at(0).body);
+  ASSERT_EQ(sounds.size(), 1U);
+  EXPECT_EQ(sounds[0], wav_file(clip));
+  gchar *lines = nullptr;
+  ASSERT_TRUE(g_file_get_contents(log.c_str(), &lines, nullptr, nullptr));
+  EXPECT_NE(std::string(lines).find(R"("sound":{"bytes":1644,)"), std::string::npos) << lines;
   g_free(lines);
   std::filesystem::remove(log);
 }

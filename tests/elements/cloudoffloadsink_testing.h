@@ -5,6 +5,7 @@
 #include <gst/gst.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,15 @@ class Sink {
     set_segment(buffer, {id, index, final});
     return gst_harness_push(harness_, buffer);
   }
+  // The same with what was heard with it; without `info` nobody asked about it.
+  GstFlowReturn frame_with_sound(const std::optional<SegmentInfo> &info, const SoundClip &sound) {
+    constexpr std::size_t kSize = 16 * 8 * 3;
+    GstBuffer *buffer = gst_buffer_new_allocate(nullptr, kSize, nullptr);
+    gst_buffer_memset(buffer, 0, 128, kSize);
+    if (info) set_segment(buffer, *info);
+    if (sound.rate > 0) set_audio(buffer, sound);
+    return gst_harness_push(harness_, buffer);
+  }
   // Waits for the next saccade/answer; other upstream events are passed over.
   CloudAnswer next_answer() {
     while (true) {
@@ -93,18 +103,33 @@ inline std::string refusal_at_start(const std::string &properties) {
 
 inline std::string endpoint(const faults::FaultServer &server) { return "endpoint=" + server.url() + " "; }
 
-// The pictures in a request's body, decoded from their data URIs.
-inline std::vector<std::vector<std::uint8_t>> pictures_in(const std::string &body) {
-  std::vector<std::vector<std::uint8_t>> pictures;
-  const std::string prefix = "data:image/jpeg;base64,";
+// What stands in base64 behind each `prefix` in a request's body, up to the end of its string.
+inline std::vector<std::vector<std::uint8_t>> files_in(const std::string &body, const std::string &prefix) {
+  std::vector<std::vector<std::uint8_t>> files;
   for (auto at = body.find(prefix); at != std::string::npos; at = body.find(prefix, at + 1)) {
     const auto start = at + prefix.size();
     gsize size = 0;
     guchar *bytes = g_base64_decode(body.substr(start, body.find('"', start) - start).c_str(), &size);
-    pictures.emplace_back(bytes, bytes + size);
+    files.emplace_back(bytes, bytes + size);
     g_free(bytes);
   }
-  return pictures;
+  return files;
+}
+
+inline std::vector<std::vector<std::uint8_t>> pictures_in(const std::string &body) {
+  return files_in(body, "data:image/jpeg;base64,");
+}
+
+inline std::vector<std::vector<std::uint8_t>> sounds_in(const std::string &body) {
+  return files_in(body, R"("input_audio":{"data":")");
+}
+
+// Samples that count up from `first`.
+inline SoundClip counting(int rate, Duration start, std::size_t count, int first = 1) {
+  SoundClip clip{rate, start, std::vector<std::int16_t>(count)};
+  for (std::size_t i = 0; i < count; ++i)
+    clip.samples[i] = static_cast<std::int16_t>((first + static_cast<int>(i)) % 30'000);
+  return clip;
 }
 
 // "16x8" from a baseline JPEG's frame header.

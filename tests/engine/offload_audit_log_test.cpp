@@ -59,6 +59,17 @@ TEST(AuditLine, SaysWhatLeftAndNothingElse) {
   EXPECT_NE(audit_line(record_of(7), true).find(R"("question":"Who is there?")"), std::string::npos);
 }
 
+// If this fails, nobody can find out that a sound has left, or which.
+TEST(AuditLine, SaysThatASoundLeft) {
+  auto record = record_of(7);
+  EXPECT_EQ(audit_line(record, false).find("sound"), std::string::npos);
+  record.sound = AuditSound{1044, sha256_of({})};
+  const auto line = audit_line(record, false);
+  EXPECT_NE(line.find(R"("sound":{"bytes":1044,"sha256":")" + hex_of(sha256_of({})) + R"("},"bytes":33066,)"),
+            std::string::npos)
+      << line;
+}
+
 // If this fails, lines are lost at a restart, or others may read who was asked about.
 TEST(AuditLog, AppendsPrivately) {
   const TemporaryFolder folder;

@@ -136,6 +136,33 @@ TEST(Routing, OnlyTheModalityThatIsNeededTravels) {
   EXPECT_EQ(decided().audio, Destination::cloud);
 }
 
+// Breaks when a shadow upload sends a modality that no call would, or other decisions send what they do not
+// say.
+TEST(Routing, AShadowUploadSendsWhatTheCheapestCallWould) {
+  const RouterSettings settings{.policy = msao, .error_weight = 1000};
+  auto state = usual_state();
+  state.doubt = 0.5;
+  auto input = usual();
+  input.has_audio = true;
+  input.audio_bytes = 100000;
+  for (const bool video : {false, true}) {
+    input.mas_video = video ? 0 : 1;
+    input.mas_audio = video ? 1 : 0;
+    state.upload_video = state.upload_audio = milliseconds(200);
+    const auto planned = route(RouteStage::plan, settings, input, state);
+    ASSERT_EQ(planned.action, RouteAction::edge_with_upload) << planned.reason;
+    EXPECT_EQ(cargo_of(planned, settings).video, video);
+    EXPECT_EQ(cargo_of(planned, settings).audio, !video);
+  }
+  RandomCases random(17);
+  for (int i = 0; i < kRounds; ++i) {
+    const auto decision = route(RouteStage::decide, settings, random.input(), random.state());
+    const auto cargo = cargo_of(decision, settings);
+    ASSERT_EQ(cargo.video, decision.video == Destination::cloud);
+    ASSERT_EQ(cargo.audio, decision.audio == Destination::cloud);
+  }
+}
+
 // Breaks when MoA-Off's rule for one modality decides for the other, or a rich link is not used.
 TEST(Routing, ThresholdJudgesEachModalityByItsOwnLine) {
   RouterSettings settings{.policy = threshold, .rich_bandwidth = 1e6};

@@ -44,6 +44,31 @@ TEST(Spool, GivesBackWhatWasPut) {
   EXPECT_EQ(statistics.answered, 5U);
 }
 
+// If this fails, what was heard is lost over a restart, or the same picture with another sound is not asked
+// about.
+TEST(Spool, KeepsTheSound) {
+  const TemporaryFolder folder;
+  auto heard = segment_of(1);
+  heard.media.sound.assign(100'000, 42);
+  auto sound_alone = heard;
+  sound_alone.header.id = 2;
+  sound_alone.media.images.clear();
+  auto silent = heard;
+  silent.header.id = 3;
+  silent.media.sound.clear();
+  {
+    const auto spool = opened(in(folder));
+    for (const auto &segment : {heard, sound_alone, silent}) EXPECT_TRUE(put(*spool, segment).stored);
+  }
+  const auto spool = opened(in(folder));
+  for (const auto &segment : {heard, sound_alone, silent}) {
+    const auto taken = take(*spool).taken;
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(taken->segment.media.images, segment.media.images);
+    EXPECT_EQ(taken->segment.media.sound, segment.media.sound);
+  }
+}
+
 // If this fails, "what happened just now" is answered after an hour's backlog.
 TEST(Spool, NewestFirstWhenAsked) {
   const TemporaryFolder folder;

@@ -62,17 +62,20 @@ inline SpoolEntry segment_of(std::uint64_t id, std::size_t picture_bytes = 60) {
     JpegBytes bytes(picture_bytes + image);
     for (std::size_t i = 0; i < bytes.size(); ++i)
       bytes[i] = static_cast<std::uint8_t>(id * 131 + image * 17 + i + i / 256);
-    segment.images.push_back(std::move(bytes));
+    segment.media.images.push_back(std::move(bytes));
   }
+  // Every other one was heard, too.
+  if (id % 2 == 0) segment.media.sound.assign(9, static_cast<std::uint8_t>(id));
   return segment;
 }
 
 inline bool is_as_it_was_put(const SpoolEntry &taken) {
-  const auto put = segment_of(taken.header.id, taken.images.empty() ? 0 : taken.images[0].size());
+  const auto put = segment_of(taken.header.id, taken.media.images.empty() ? 0 : taken.media.images[0].size());
   const auto &header = taken.header;
   return header.owner == put.header.owner && header.question == put.header.question &&
          header.max_tokens == put.header.max_tokens && header.about.start == put.header.about.start &&
-         header.about.end == put.header.about.end && taken.images == put.images;
+         header.about.end == put.header.about.end && taken.media.images == put.media.images &&
+         taken.media.sound == put.media.sound;
 }
 
 inline std::unique_ptr<Spool> opened(SpoolSettings settings, Spool::WallClock clock = Spool::wall_clock()) {

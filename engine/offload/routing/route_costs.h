@@ -6,12 +6,6 @@
 
 namespace saccade {
 
-// What of a segment goes to the cloud.
-struct Cargo {
-  bool video = false;
-  bool audio = false;
-};
-
 struct CloudWay {
   Cargo cargo;
   bool verify = false;  // rather than ask plainly

@@ -261,6 +261,12 @@ RouteDecision route(RouteStage stage, const RouterSettings &settings, const Rout
   return decision;
 }
 
+Cargo cargo_of(const RouteDecision &decision, const RouterSettings &settings) {
+  if (decision.action != RouteAction::edge_with_upload)
+    return {decision.video == Destination::cloud, decision.audio == Destination::cloud};
+  return best_cloud_way(decision.stage, sound(settings), sound(decision.input), sound(decision.state)).cargo;
+}
+
 RouterSides sides_after(const RouteDecision &decision, const RouterSettings &settings) {
   const Case c{decision.stage, sound(settings), sound(decision.input), sound(decision.state)};
   auto for_now = c.state.sides.in_cloud_for;

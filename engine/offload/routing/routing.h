@@ -37,6 +37,12 @@ enum class RouteAction {
   verify,            // decide: the cloud verifies the draft and goes on from where it differs
 };
 
+// What of a segment goes to the cloud.
+struct Cargo {
+  bool video = false;
+  bool audio = false;
+};
+
 constexpr const char *to_string(Destination destination) {
   return destination == Destination::cloud ? "cloud" : "edge";
 }
@@ -174,6 +180,9 @@ struct RouteDecision {
 // hint, then the policy's own. Safe on any input; safe from any thread.
 RouteDecision route(RouteStage stage, const RouterSettings &settings, const RouterInput &input,
                     const RouterState &state);
+// What it sends. With edge_with_upload that is what the cheapest call would be about, which its costs were
+// those of: once it is up it costs no bytes more, so no other cargo becomes the cheapest after the draft.
+Cargo cargo_of(const RouteDecision &decision, const RouterSettings &settings);
 // The sides for the next segment.
 RouterSides sides_after(const RouteDecision &decision, const RouterSettings &settings);
 

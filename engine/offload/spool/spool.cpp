@@ -111,7 +111,7 @@ Status Spool::restore(const std::string &name) {
   return folder_->remove(name);
 }
 
-// Without its pictures, which take() looks at.
+// Without its pictures and its sound, which take() looks at.
 Result<Spool::Held> Spool::read_header(const std::string &name) const {
   const auto bytes = folder_->size_of(name);
   if (!bytes.ok()) return bytes.status();
@@ -123,7 +123,7 @@ Result<Spool::Held> Spool::read_header(const std::string &name) const {
   if (!bytes_in_front.ok()) return bytes_in_front.status();
   auto front = read_spool_front(bytes_in_front.value());
   if (!front.ok()) return front.status();
-  if (bytes.value() != size.value() + front.value().pictures_size)
+  if (bytes.value() != size.value() + front.value().media_size)
     return Status(StatusKind::corrupt, "it is not as long as its header says");
   return Held{std::move(front.value().header), bytes.value(), false};
 }
@@ -136,14 +136,14 @@ Result<Spool::Put> Spool::put(const SpoolEntry &segment) {
   if (std::max(header.owner.size(), header.question.size()) > kMostSpoolText)
     return refused("a question or an owner's name of more than " + std::to_string(kMostSpoolText) +
                    " bytes is too long to be kept for later");
-  const auto pictures = spool_pictures(segment.images);
-  header.content = sha256_of(pictures);
+  const auto media = spool_media(segment.media);
+  header.content = sha256_of(media);
   header.attempts = 0;
 
   const std::lock_guard lock(mutex_);
   header.created = now_();
-  const auto front = spool_front(header, pictures.size());
-  const std::size_t bytes = front.size() + pictures.size();
+  const auto front = spool_front(header, media.size());
+  const std::size_t bytes = front.size() + media.size();
   if (bytes > settings_.max_bytes)
     return Status(StatusKind::exhausted, described(header) + " needs " + std::to_string(bytes) +
                                              " bytes in the spool \"" + settings_.folder +
@@ -162,7 +162,7 @@ Result<Spool::Put> Spool::put(const SpoolEntry &segment) {
   }
 
   const Ticket ticket = last_ticket_ + 1;
-  const std::array<std::span<const std::uint8_t>, 2> parts = {front, pictures};
+  const std::array<std::span<const std::uint8_t>, 2> parts = {front, media};
   if (auto written = folder_->write(name_of(ticket, 0), parts); !written.ok()) return written;
   last_ticket_ = ticket;
   held_.emplace(ticket, Held{std::move(header), bytes, false});
@@ -273,9 +273,9 @@ Result<Spool::Take> Spool::take() {
   const std::lock_guard lock(mutex_);
   if (auto dropped = drop_expired(); !dropped.ok()) return dropped;
   while (const auto next = first_waiting(settings_.order)) {
-    auto pictures = read_pictures(*next);
-    if (!pictures.ok()) return pictures.status();
-    if (!pictures.value()) continue;  // damaged, and gone by now
+    auto media = read_media(*next);
+    if (!media.ok()) return media.status();
+    if (!media.value()) continue;  // damaged, and gone by now
     auto &held = held_.at(*next);
     // Counted before it is sent, so that a segment that kills whoever sends it is known by its attempts.
     const int attempts = std::min(held.header.attempts + 1, kMostAttempts);
@@ -286,17 +286,17 @@ Result<Spool::Take> Spool::take() {
     held.header.attempts = attempts;
     held.out = true;
     ++statistics_.out;
-    return Take{Taken{*next, {held.header, std::move(*std::move(pictures).value())}},
+    return Take{Taken{*next, {held.header, std::move(*std::move(media).value())}},
                 std::exchange(losses_, {})};
   }
   return Take{std::nullopt, std::exchange(losses_, {})};
 }
 
 // Nothing when they are damaged; then the segment is dropped.
-Result<std::optional<std::vector<JpegBytes>>> Spool::read_pictures(Ticket ticket) {
+Result<std::optional<SegmentMedia>> Spool::read_media(Ticket ticket) {
   const auto &held = held_.at(ticket);
   const auto name = name_of(ticket, held.header.attempts);
-  const auto read = [&]() -> Result<std::vector<JpegBytes>> {
+  const auto read = [&]() -> Result<SegmentMedia> {
     const auto bytes = folder_->read(name, 0, held.bytes + 1);
     if (!bytes.ok()) return bytes.status();
     const std::span<const std::uint8_t> all(bytes.value());
@@ -305,16 +305,16 @@ Result<std::optional<std::vector<JpegBytes>>> Spool::read_pictures(Ticket ticket
     if (size.value() > all.size()) return Status(StatusKind::corrupt, "it is shorter than it was");
     const auto front = read_spool_front(all.first(size.value()));
     if (!front.ok()) return front.status();
-    return read_spool_pictures(all.subspan(size.value()), held.header.content);
+    return read_spool_media(all.subspan(size.value()), held.header.content);
   };
-  auto images = read();
-  if (images.ok()) return std::optional(std::move(images).value());
-  if (!is_lost(images.status())) return images.status();
-  auto dropped = drop(
-      ticket, SpoolLoss::Why::damaged,
-      described(held.header) + " was dropped: \"" + name + "\" is damaged, " + images.status().message());
+  auto media = read();
+  if (media.ok()) return std::optional(std::move(media).value());
+  if (!is_lost(media.status())) return media.status();
+  auto dropped =
+      drop(ticket, SpoolLoss::Why::damaged,
+           described(held.header) + " was dropped: \"" + name + "\" is damaged, " + media.status().message());
   if (!dropped.ok()) return dropped;
-  return std::optional<std::vector<JpegBytes>>();
+  return std::optional<SegmentMedia>();
 }
 
 Result<Spool::Held *> Spool::out(Ticket ticket) {

@@ -48,13 +48,21 @@ struct SpoolHeader {
   StreamInterval about;
   // Filled in by put().
   WallTime created{};
-  Sha256 content{};  // of the pictures
+  Sha256 content{};  // of the pictures and the sound
   int attempts = 0;  // how often take() gave it out
+};
+
+// What a segment shows and lets hear.
+struct SegmentMedia {
+  std::vector<JpegBytes> images;      // oldest first
+  std::vector<std::uint8_t> sound{};  // a WAV file; empty = none
+
+  bool empty() const { return images.empty() && sound.empty(); }
 };
 
 struct SpoolEntry {
   SpoolHeader header;
-  std::vector<JpegBytes> images;  // oldest first
+  SegmentMedia media;
 };
 
 // A segment that will not be answered by way of the spool.
@@ -142,7 +150,7 @@ class Spool {
   Status drop_expired();
   Status drop(Ticket ticket, SpoolLoss::Why why, std::string sentence);
   void note_loss(const SpoolHeader &header, SpoolLoss::Why why, std::string sentence);
-  Result<std::optional<std::vector<JpegBytes>>> read_pictures(Ticket ticket);
+  Result<std::optional<SegmentMedia>> read_media(Ticket ticket);
   Result<Held *> out(Ticket ticket);
   void forget(Ticket ticket);
 

@@ -85,17 +85,19 @@ Status corrupt(const char *what) { return {StatusKind::corrupt, what}; }
 
 }  // namespace
 
-std::vector<std::uint8_t> spool_pictures(std::span<const JpegBytes> images) {
+std::vector<std::uint8_t> spool_media(const SegmentMedia &media) {
   Writer writer;
-  writer.number(static_cast<std::uint32_t>(images.size()));
-  for (const auto &image : images) {
-    writer.number(static_cast<std::uint64_t>(image.size()));
-    writer.raw(image);
-  }
+  writer.number(static_cast<std::uint32_t>(media.images.size()));
+  const auto file = [&](std::span<const std::uint8_t> bytes) {
+    writer.number(static_cast<std::uint64_t>(bytes.size()));
+    writer.raw(bytes);
+  };
+  for (const auto &image : media.images) file(image);
+  if (!media.sound.empty()) file(media.sound);
   return writer.take();
 }
 
-std::vector<std::uint8_t> spool_front(const SpoolHeader &header, std::size_t pictures_size) {
+std::vector<std::uint8_t> spool_front(const SpoolHeader &header, std::size_t media_size) {
   Writer fields;
   fields.text(header.owner);
   fields.number(header.id);
@@ -104,7 +106,7 @@ std::vector<std::uint8_t> spool_front(const SpoolHeader &header, std::size_t pic
   fields.number(static_cast<std::int64_t>(header.about.start.count()));
   fields.number(static_cast<std::int64_t>(header.about.end.count()));
   fields.number(static_cast<std::int64_t>(header.created.time_since_epoch().count()));
-  fields.number(static_cast<std::uint64_t>(pictures_size));
+  fields.number(static_cast<std::uint64_t>(media_size));
   fields.raw(header.content);
 
   Writer front;
@@ -144,24 +146,26 @@ Result<SpoolFront> read_spool_front(std::span<const std::uint8_t> front) {
   header.about.start = StreamTime(reader.number<std::int64_t>());
   header.about.end = StreamTime(reader.number<std::int64_t>());
   header.created = WallTime(Duration(reader.number<std::int64_t>()));
-  read.pictures_size = static_cast<std::size_t>(reader.number<std::uint64_t>());
+  read.media_size = static_cast<std::size_t>(reader.number<std::uint64_t>());
   header.content = reader.digest();
   if (!reader.read_exactly_all()) return corrupt("its header is damaged");
   return read;
 }
 
-Result<std::vector<JpegBytes>> read_spool_pictures(std::span<const std::uint8_t> pictures,
-                                                   const Sha256 &content) {
-  if (sha256_of(pictures) != content) return corrupt("its pictures are damaged");
-  Reader reader(pictures);
-  const auto count = reader.number<std::uint32_t>();
-  std::vector<JpegBytes> images;
-  for (std::uint32_t i = 0; i < count && reader.left() > 0; ++i) {
+Result<SegmentMedia> read_spool_media(std::span<const std::uint8_t> media, const Sha256 &content) {
+  if (sha256_of(media) != content) return corrupt("its pictures or its sound are damaged");
+  Reader reader(media);
+  const auto file = [&] {
     const auto bytes = reader.raw(static_cast<std::size_t>(reader.number<std::uint64_t>()));
-    images.emplace_back(bytes.begin(), bytes.end());
-  }
-  if (images.size() != count || !reader.read_exactly_all()) return corrupt("its pictures are damaged");
-  return images;
+    return std::vector<std::uint8_t>(bytes.begin(), bytes.end());
+  };
+  const auto count = reader.number<std::uint32_t>();
+  SegmentMedia read;
+  for (std::uint32_t i = 0; i < count && reader.left() > 0; ++i) read.images.push_back(file());
+  if (reader.left() > 0) read.sound = file();
+  if (read.images.size() != count || !reader.read_exactly_all())
+    return corrupt("its pictures or its sound are damaged");
+  return read;
 }
 
 }  // namespace saccade

@@ -67,6 +67,14 @@ void add_picture(JsonBuilder *builder, const AuditPicture &picture) {
   json_builder_end_object(builder);
 }
 
+void add_sound(JsonBuilder *builder, const AuditSound &sound) {
+  json_builder_set_member_name(builder, "sound");
+  json_builder_begin_object(builder);
+  add(builder, "bytes", sound.bytes);
+  add(builder, "sha256", hex_of(sound.sha256));
+  json_builder_end_object(builder);
+}
+
 StatusKind kind_of(int error) {
   return error == ENOSPC || error == EDQUOT || error == EFBIG ? StatusKind::exhausted
                                                               : StatusKind::unavailable;
@@ -89,6 +97,10 @@ std::string audit_line(const AuditRecord &record, bool with_question, std::uint6
     bytes += picture.bytes;
   }
   json_builder_end_array(builder.get());
+  if (record.sound) {
+    add_sound(builder.get(), *record.sound);
+    bytes += record.sound->bytes;
+  }
   add(builder.get(), "bytes", bytes);
   if (with_question) add(builder.get(), "question", record.question);
   add(builder.get(), "outcome", record.outcome);

@@ -2,11 +2,11 @@
 //
 //   {"time":"2026-11-22T14:30:05.250Z","endpoint":"http://cloud:8080/v1/chat/completions","owner":"door","id":7,
 //    "pictures":[{"width":512,"height":384,"bytes":31022,"sha256":"9f…","scaled":true,"cropped":false,
-//    "faces_blurred":2}],"bytes":31022,"outcome":"answered"}
+//    "faces_blurred":2}],"sound":{"bytes":96044,"sha256":"4c…"},"bytes":127066,"outcome":"answered"}
 //
-// "faces_blurred" is null where faces were not looked for. Keys never stand in it, the endpoint's query
-// neither, the question only when that was asked for. Lines that could not be written are counted in the next
-// one that can ("lines_lost").
+// "faces_blurred" is null where faces were not looked for; without a sound there is no "sound". Keys never
+// stand in it, the endpoint's query neither, the question only when that was asked for. Lines that could not
+// be written are counted in the next one that can ("lines_lost").
 #pragma once
 
 #include <cstddef>
@@ -35,12 +35,18 @@ struct AuditPicture {
   std::optional<int> faces_blurred;  // nothing: not looked for
 };
 
+struct AuditSound {
+  std::size_t bytes = 0;  // of the WAV file
+  Sha256 sha256{};        // of these bytes
+};
+
 struct AuditRecord {
   WallTime time{};
   std::string endpoint;  // as configured; its query is left out here
   std::string owner;
   std::uint64_t id = 0;
   std::vector<AuditPicture> pictures;
+  std::optional<AuditSound> sound{};
   std::string question;
   std::string outcome;  // "answered", or why not; holds no key
 };

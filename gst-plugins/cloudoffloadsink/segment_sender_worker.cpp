@@ -1,0 +1,210 @@
+// What the sender's worker does: it makes files of pictures and sound, asks the cloud, and says how segments
+// ended.
+#include <algorithm>
+#include <utility>
+
+#include "cloudoffloadsink/segment_sender.h"
+#include "offload/chat/same_words.h"
+#include "offload/upload/upload_sound.h"
+
+namespace saccade::gst {
+
+namespace {
+
+constexpr std::size_t kMostFrames = 64;  // per segment; more would be a request that no server takes
+
+bool confirms(const Result<Answer> &answer, const std::optional<SegmentDraft> &draft) {
+  return answer.ok() && draft && same_words(answer.value().text, draft->text);
+}
+
+}  // namespace
+
+void SegmentSender::process(QueuedFrame queued, const std::stop_token &stop) {
+  wake();  // there is room in the queue
+  const auto serial = queued.serial;
+  auto &[picture, sound] = queued.frame;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = segments_.find(serial);
+    if (found == segments_.end()) return;  // cancelled meanwhile
+    auto &heard = found->second.heard;
+    heard = joined_sound(std::move(heard), sound);
+  }
+  if (picture) {
+    const auto link = client_->statistics().link;
+    auto made = pictures_->make(*picture, link.throughput_p10 > 0 ? link.throughput_p10 : link.throughput);
+    if (!made.ok()) return end(serial, made.status());
+    if (auto added = add(serial, std::move(made).value()); !added.ok()) return end(serial, added);
+  }
+  if (queued.final && complete(serial)) send(serial, stop);
+}
+
+Status SegmentSender::add(Serial serial, PictureMaker::Made made) {
+  const std::lock_guard lock(mutex_);
+  const auto found = segments_.find(serial);
+  if (found == segments_.end()) return {};
+  auto &images = found->second.media.images;
+  if (images.size() == kMostFrames)
+    return {StatusKind::invalid_argument, "the segment holds more than 64 frames; send fewer"};
+  images.push_back(std::move(made.jpeg));
+  found->second.made.pictures.push_back(made.audit);
+  return {};
+}
+
+// All frames are here: a file of what was heard with them. False when nothing is left to be sent.
+bool SegmentSender::complete(Serial serial) {
+  const auto with = [&](const auto &what) {
+    const std::lock_guard lock(mutex_);
+    const auto found = segments_.find(serial);
+    if (found != segments_.end()) what(found->second);
+    return found != segments_.end();
+  };
+  SoundClip heard;
+  if (!with([&](Segment &segment) { heard = std::exchange(segment.heard, {}); })) return false;
+  auto sound = wav_file(heard);
+  std::optional<AuditSound> made;
+  if (!sound.empty()) made = {sound.size(), sha256_of(sound)};
+  bool empty = false;
+  const bool open = with([&](Segment &segment) {
+    segment.media.sound = std::move(sound);
+    segment.made.sound = made;
+    if (spool_) segment.for_spool = segment.media;
+    empty = segment.media.empty();
+  });
+  if (open && empty)
+    end(serial,
+        {StatusKind::invalid_argument, "the segment holds neither a picture that is to be sent nor a sound"});
+  return open && !empty;
+}
+
+void SegmentSender::send(Serial serial, const std::stop_token &stop) {
+  ChatQuestion question;
+  std::optional<std::string> draft;
+  {
+    std::unique_lock lock(mutex_);
+    const auto room_or_no_need = [&] { return live_ || client_->has_room() || !segments_.contains(serial); };
+    if (!changed_.wait(lock, stop, room_or_no_need)) return;
+    const auto found = segments_.find(serial);
+    if (found == segments_.end()) return;
+    Segment &segment = found->second;
+    question = {settings_.model, segment.what.question, std::move(segment.media.images), segment.max_tokens,
+                std::move(segment.media.sound)};
+    draft = segment.to_verify();
+    segment.left = true;
+    segment.held = !draft;
+  }
+  const auto ticket = client_->submit(
+      std::move(question), {.done = [this, serial](CloudOutcome outcome) { end(serial, std::move(outcome)); },
+                            .growth = [this, serial](const std::string &text) { grow(serial, text); },
+                            .draft = draft});
+  if (!ticket.ok()) {
+    CloudOutcome none;
+    none.answer = ticket.status();
+    not_sent(serial);
+    return end(serial, std::move(none), ticket.status().kind() == StatusKind::unavailable);
+  }
+  place(serial, ticket.value(), !draft);
+}
+
+void SegmentSender::not_sent(Serial serial) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = segments_.find(serial); found != segments_.end()) found->second.left = false;
+}
+
+// The segment's ticket; what happened to it while it was on its way to the client is made up for.
+void SegmentSender::place(Serial serial, CloudClient::Ticket ticket, bool without_draft) {
+  std::optional<std::string> draft;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = segments_.find(serial);
+    if (found != segments_.end()) {
+      Segment &segment = found->second;
+      segment.ticket = ticket;
+      if (!without_draft || segment.held) return;
+      draft = segment.to_verify();
+    }
+  }
+  if (draft) return client_->go_on(ticket, *draft);
+  client_->cancel(ticket);  // it ended or was cancelled
+}
+
+void SegmentSender::grow(Serial serial, const std::string &text) {
+  SegmentBegin what;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = segments_.find(serial);
+    if (found == segments_.end() || found->second.plain) return;
+    what = found->second.what;
+  }
+  callbacks_.grows(what, text);
+}
+
+void SegmentSender::end(Serial serial, Status why) {
+  CloudOutcome none;
+  none.answer = std::move(why);
+  end(serial, std::move(none));
+}
+
+// True when it will be asked later: what the network or the server's state has hindered, and not the
+// question.
+bool SegmentSender::keep(Segment &segment, const Status &why) {
+  const bool passes = why.kind() == StatusKind::unavailable || why.kind() == StatusKind::timed_out ||
+                      why.kind() == StatusKind::not_found || why.kind() == StatusKind::exhausted;
+  if (!spool_ || !passes || segment.plain || segment.for_spool.empty()) return false;
+  return spool_->keep({segment.what, std::move(segment.for_spool), segment.max_tokens, why});
+}
+
+// What left, or began to leave.
+void SegmentSender::account(const SegmentBegin &what, AuditRecord made, const std::string &endpoint,
+                            std::string outcome) {
+  if (!audit_) return;
+  made.time = std::chrono::system_clock::now();
+  made.endpoint = endpoint;
+  made.owner = what.owner;
+  made.id = what.id;
+  made.question = what.question;
+  made.outcome = std::move(outcome);
+  if (const auto status = audit_->append(made); !status.ok()) callbacks_.trouble(status);
+}
+
+void SegmentSender::account(const SegmentBegin &what, AuditRecord made, const CloudOutcome &outcome) {
+  account(what, std::move(made), outcome.asked,
+          outcome.answer.ok() ? "answered" : outcome.answer.status().message());
+}
+
+// Ends the segment if it is still open, and says so.
+void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) {
+  Segment segment;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = segments_.find(serial);
+    if (found == segments_.end()) return;
+    segment = std::move(found->second);
+    segments_.erase(found);
+    ++reporting_;
+  }
+  if (segment.left) account(segment.what, segment.made, outcome);
+  if (outcome.answer.ok() || !keep(segment, outcome.answer.status())) {
+    SegmentResult result;
+    result.verified = confirms(outcome.answer, segment.draft);
+    result.plain = segment.plain;
+    result.link_is_down = link_is_down;
+    result.outcome = std::move(outcome);
+    if (segment.complete) result.latency_ms = to_milliseconds(Clock::now() - segment.completed);
+    result.segment = std::move(segment.what);
+    report(result);
+  }
+  const std::lock_guard lock(mutex_);
+  --reporting_;
+  changed_.notify_all();
+}
+
+void SegmentSender::report(const SegmentResult &result) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++(result.outcome.answer.ok() ? statistics_.answered : statistics_.failed);
+  }
+  callbacks_.ended(result);
+}
+
+}  // namespace saccade::gst
