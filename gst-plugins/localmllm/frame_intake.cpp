@@ -5,6 +5,7 @@
 
 #include "common/metas.h"
 #include "localmllm/model_sound.h"
+#include "offload/upload/upload_sound.h"
 #include "sparsity/hottest_window.h"
 #include "vision/resize.h"
 
@@ -21,8 +22,8 @@ EncoderInput fitted(int width, int height, int longest) {
   return {std::max(1, width * longest / edge), std::max(1, height * longest / edge)};
 }
 
-FrameIntake::FrameIntake(EncoderInput encoder, Detail detail, int offload_edge, int sound_rate)
-    : encoder_(encoder), detail_(detail), offload_edge_(offload_edge), sound_rate_(sound_rate) {
+FrameIntake::FrameIntake(EncoderInput encoder, Detail detail, OffloadTakes offload, int sound_rate)
+    : encoder_(encoder), detail_(detail), offload_(offload), sound_rate_(sound_rate) {
   gst_segment_init(&segment_, GST_FORMAT_TIME);
   gst_video_info_init(&video_);
 }
@@ -86,15 +87,16 @@ Result<Picture> FrameIntake::take(GstBuffer *buffer, const FrameTime &time, std:
   picture.time = time;
   picture.mas = std::move(mas);
   picture.tokens = get_tokens(buffer);
-  const auto clip = get_audio(buffer);
+  auto clip = get_audio(buffer);
   picture.heard = clip.rate > 0 || (picture.mas && picture.mas->sound_active);
   picture.sound = sound_for_model(clip, sound_rate_);
   if (auto status = take_for_encoder(buffer, picture); !status.ok()) return status;
   if (for_offload) {
-    const auto size = fitted(video_.width, video_.height, offload_edge_);
+    const auto size = fitted(video_.width, video_.height, offload_.longest_edge);
     auto scaled = offload_scaler_.scale(buffer, size.width, size.height);
     if (!scaled.ok()) return scaled.status();
     picture.offload_picture = std::move(scaled).value();
+    if (offload_.sound) picture.offload_sound = newest_to_upload(std::move(clip));
   }
   return picture;
 }

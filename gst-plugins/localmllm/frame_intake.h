@@ -15,6 +15,7 @@
 #include "localmllm/answer_timeline.h"
 #include "mllm/segment_answerer.h"
 #include "sparsity/mas_report.h"
+#include "sparsity/sound_memory.h"
 #include "tokens/token_set.h"
 #include "vision/vision_encoder.h"
 
@@ -25,6 +26,7 @@ struct Picture {
   SharedTokens tokens;       // made upstream; null when this element is the encoder
   Image closer_picture;      // what the gate points at, at the encoder's size; empty when that is nothing
   Image offload_picture;     // empty when nobody takes it
+  SoundClip offload_sound;   // no more than may leave; rate 0 when there is none or it may not
   std::vector<float> sound;  // heard up to it, mono, at the model's rate; empty when nobody takes it
   bool heard = false;        // a sound stood out of its background
   std::optional<MasReport> mas;
@@ -38,11 +40,17 @@ struct Picture {
 // Size of a picture whose longest edge is at most `longest`, never enlarged.
 EncoderInput fitted(int width, int height, int longest);
 
+// What the offload pad takes of a picture.
+struct OffloadTakes {
+  int longest_edge = 0;  // pixels
+  bool sound = false;
+};
+
 // Belongs to the streaming thread.
 class FrameIntake {
  public:
   // encoder: what it wants. sound_rate: in Hz; 0 = no sound is wanted.
-  FrameIntake(EncoderInput encoder, Detail detail, int offload_edge, int sound_rate);
+  FrameIntake(EncoderInput encoder, Detail detail, OffloadTakes offload, int sound_rate);
 
   Status set_caps(const GstCaps *caps);
   void set_segment(const GstSegment &segment);
@@ -60,7 +68,7 @@ class FrameIntake {
 
   EncoderInput encoder_;
   Detail detail_;
-  int offload_edge_;
+  OffloadTakes offload_;
   int sound_rate_;
   GstSegment segment_;
   GstVideoInfo video_;

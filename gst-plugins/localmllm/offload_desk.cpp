@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "offload/routing/decision_log.h"
+#include "offload/upload/upload_sound.h"
 
 // One line of JSON per decision, which decides the same again: see decision_log.h.
 GST_DEBUG_CATEGORY_STATIC(saccade_routing_debug);
@@ -44,7 +45,8 @@ RouterInput OffloadDesk::input_for(const OffloadLink &link, const Segment &segme
   const auto &picture = segment.picture;
   RouterInput input;
   if (picture.mas) input = router_input_of(*picture.mas);
-  input.has_audio = false;  // the offload pad carries pictures
+  input.audio_bytes = wav_bytes_in_request(picture.offload_sound);
+  input.has_audio = input.audio_bytes > 0;  // what masgate has heard may not be for the cloud
   input.video_bytes = router_.picture_bytes(pixels_of(picture.offload_picture));
   input.cloud_linked = true;
   input.link_up = state.up;
@@ -65,7 +67,8 @@ void OffloadDesk::begin(OffloadLink *link, const Segment &segment, const std::fu
   name();
   say(segment, decision);
   const bool upload = decision.action == RouteAction::edge_with_upload;
-  if (!link->begin(question_of(segment), segment.answer, upload)) return;
+  cargo_ = cargo_of(decision, router_.settings());
+  if (!link->begin(question_of(segment, cargo_), segment.answer, upload)) return;
   sent_ = upload ? Sent::upload : Sent::question;
   if (!upload) remember(segment, decision.input);
 }
@@ -80,7 +83,8 @@ bool OffloadDesk::finish(OffloadLink *link, const Segment &segment) {
     return false;
   }
   auto input = input_for(*link, segment);
-  if (sent == Sent::upload) input.video_bytes = 0;
+  if (sent == Sent::upload && cargo_.video) input.video_bytes = 0;
+  if (sent == Sent::upload && cargo_.audio) input.audio_bytes = 0;
   input.draft_confidence = static_cast<double>(segment.answer.confidence);
   if (const auto &hesitation = segment.answer.hesitation) {
     input.draft_margin = static_cast<double>(hesitation->margin);
@@ -94,10 +98,11 @@ bool OffloadDesk::finish(OffloadLink *link, const Segment &segment) {
     if (sent == Sent::upload) link->cancel(segment.answer.id, "the draft is good enough");
     return false;
   }
+  if (sent != Sent::upload) cargo_ = cargo_of(decision, router_.settings());  // else it is about what is up
   remember(segment, input);
   const bool verify = decision.action == RouteAction::verify;
   if (sent == Sent::upload) return link->draft(segment.answer, verify);
-  return link->send(question_of(segment), segment.answer, verify);
+  return link->send(question_of(segment, cargo_), segment.answer, verify);
 }
 
 void OffloadDesk::give_up(OffloadLink *link, std::uint64_t id) {
@@ -108,21 +113,28 @@ void OffloadDesk::learn(const OffloadLink::Arrived &arrived) {
   const auto &cloud = arrived.answer;
   const auto found = open_.find(cloud.id);
   if (found == open_.end() || cloud.partial) return;
-  const auto [input, pixels] = found->second;
+  const auto asked = found->second;
   open_.erase(found);
   if (!cloud.ok) return;
   const auto bytes = static_cast<double>(cloud.bytes_sent);
-  router_.picture_sent(pixels, bytes);
+  router_.picture_sent(asked.pixels, bytes - asked.sound_bytes);
   router_.cloud_answered({bytes, static_cast<double>(cloud.tokens), cloud.took_ms / 1e3, {}, {}});
-  if (arrived.drafted) router_.draft_judged(input, !cloud.verified);
+  if (arrived.drafted) router_.draft_judged(asked.input, !cloud.verified);
   if (cloud.tokens_drafted > 0)
     router_.draft_verified(static_cast<unsigned>(cloud.tokens_drafted),
                            static_cast<unsigned>(cloud.tokens_accepted));
 }
 
-OffloadLink::Question OffloadDesk::question_of(const Segment &segment) {
-  const auto &time = segment.picture.time;
-  return {segment.picture.offload_picture, segment.time, time.pts, time.duration, segment.picture.mas};
+OffloadLink::Question OffloadDesk::question_of(const Segment &segment, Cargo cargo) {
+  const auto &picture = segment.picture;
+  const auto &time = picture.time;
+  return {picture.offload_picture,
+          cargo.video,
+          cargo.audio ? &picture.offload_sound : nullptr,
+          segment.time,
+          time.pts,
+          time.duration,
+          picture.mas};
 }
 
 // What left for the cloud since the last look, whatever came of it.
@@ -135,7 +147,10 @@ void OffloadDesk::learn_bytes(const OffloadLink &link) {
 
 void OffloadDesk::remember(const Segment &segment, const RouterInput &input) {
   while (open_.size() >= kMostOpen) open_.erase(open_.begin());
-  open_[segment.answer.id] = {input, pixels_of(segment.picture.offload_picture)};
+  Asked asked{input};
+  if (cargo_.video) asked.pixels = pixels_of(segment.picture.offload_picture);
+  if (cargo_.audio) asked.sound_bytes = static_cast<double>(wav_bytes_in_request(segment.picture.offload_sound));
+  open_[segment.answer.id] = asked;
 }
 
 void OffloadDesk::say(const Segment &segment, const RouteDecision &decision) const {

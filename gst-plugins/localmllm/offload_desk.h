@@ -36,23 +36,26 @@ class OffloadDesk {
 
  private:
   enum class Sent { nothing, upload, question };
+  // What the cloud has not answered.
+  struct Asked {
+    RouterInput input;
+    double pixels = 0;       // of the picture that was sent; 0 = none was
+    double sound_bytes = 0;  // of the sound that was, in the request
+  };
 
   bool may_send(const OffloadLink *link, const Picture &picture) const;
   RouterInput input_for(const OffloadLink &link, const Segment &segment) const;
-  static OffloadLink::Question question_of(const Segment &segment);
+  static OffloadLink::Question question_of(const Segment &segment, Cargo cargo);
   void learn_bytes(const OffloadLink &link);
   void remember(const Segment &segment, const RouterInput &input);
   void say(const Segment &segment, const RouteDecision &decision) const;
 
   GstElement *element_;
   Router router_;
-  Sent sent_ = Sent::nothing;  // of the segment between begin() and finish()
-  struct Open {
-    RouterInput input;
-    double pixels = 0;
-  };
-  std::map<std::uint64_t, Open> open_;  // of segments that the cloud has not answered
-  std::uint64_t bytes_told_ = 0;        // of the link, in all
+  Sent sent_ = Sent::nothing;            // of the segment between begin() and finish(),
+  Cargo cargo_;                          // and what of it
+  std::map<std::uint64_t, Asked> open_;  // of segments that the cloud has not answered
+  std::uint64_t bytes_told_ = 0;         // of the link, in all
 };
 
 }  // namespace saccade::gst

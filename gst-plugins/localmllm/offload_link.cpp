@@ -2,9 +2,8 @@
 
 #include <gst/video/video.h>
 
-#include <cstring>
-
 #include "common/metas.h"
+#include "common/rgb_buffer.h"
 #include "localmllm/text_pad.h"
 #include "offload/chat/same_words.h"
 
@@ -13,6 +12,19 @@ namespace {
 
 // A cloud that never answers must not make the list grow: the oldest draft then stands for good.
 constexpr std::size_t kMostAwaited = 256;
+
+GstVideoInfo rgb_info(int width, int height) {
+  GstVideoInfo info;
+  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_RGB, static_cast<guint>(width),
+                            static_cast<guint>(height));
+  return info;
+}
+
+BufferPtr black_buffer(const GstVideoInfo &info) {
+  BufferPtr buffer(gst_buffer_new_allocate(nullptr, GST_VIDEO_INFO_SIZE(&info), nullptr));
+  gst_buffer_memset(buffer.get(), 0, 0, GST_VIDEO_INFO_SIZE(&info));
+  return buffer;
+}
 
 }  // namespace
 
@@ -100,9 +112,7 @@ bool OffloadLink::push_draft(const Answer &draft, bool verify) {
 bool OffloadLink::set_caps(int width, int height) {
   if (width == width_ && height == height_) return true;
   if (!started_) return true;  // the pad was requested in between: begin() and send() make up for it
-  GstVideoInfo info;
-  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_RGB, static_cast<guint>(width),
-                            static_cast<guint>(height));
+  const auto info = rgb_info(width, height);
   GstCaps *caps = gst_video_info_to_caps(&info);
   const bool accepted = gst_pad_push_event(pad(), gst_event_new_caps(caps));
   gst_caps_unref(caps);
@@ -113,28 +123,15 @@ bool OffloadLink::set_caps(int width, int height) {
 }
 
 bool OffloadLink::push_picture(const Question &question, std::uint64_t id) {
-  const Image &picture = question.picture;
-  GstVideoInfo info;
-  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_RGB, static_cast<guint>(picture.width),
-                            static_cast<guint>(picture.height));
-  GstBuffer *buffer = gst_buffer_new_allocate(nullptr, GST_VIDEO_INFO_SIZE(&info), nullptr);
-  GstMapInfo map;
-  if (!gst_buffer_map(buffer, &map, GST_MAP_WRITE)) {
-    gst_buffer_unref(buffer);
-    return false;
-  }
-  // GStreamer pads RGB rows to four bytes; Image does not.
-  const auto row = static_cast<std::size_t>(picture.width) * 3;
-  const auto stride = static_cast<std::size_t>(GST_VIDEO_INFO_PLANE_STRIDE(&info, 0));
-  for (int y = 0; y < picture.height; ++y)
-    std::memcpy(map.data + static_cast<std::size_t>(y) * stride,
-                picture.rgb.data() + static_cast<std::size_t>(y) * row, row);
-  gst_buffer_unmap(buffer, &map);
-  GST_BUFFER_PTS(buffer) = question.pts;
-  GST_BUFFER_DURATION(buffer) = question.duration;
-  saccade::gst::set_segment(buffer, {id, 0, true});
-  if (question.mas) set_mas(buffer, *question.mas);
-  return gst_pad_push(pad(), buffer) == GST_FLOW_OK;
+  const auto info = rgb_info(question.picture.width, question.picture.height);
+  auto buffer = question.shown ? rgb_buffer(question.picture, info) : black_buffer(info);
+  if (!buffer) return false;
+  GST_BUFFER_PTS(buffer.get()) = question.pts;
+  GST_BUFFER_DURATION(buffer.get()) = question.duration;
+  saccade::gst::set_segment(buffer.get(), {id, 0, true, question.shown});
+  if (question.mas) set_mas(buffer.get(), *question.mas);
+  if (question.sound) set_audio(buffer.get(), *question.sound);
+  return gst_pad_push(pad(), buffer.release()) == GST_FLOW_OK;
 }
 
 bool OffloadLink::receive(GstEvent *event) {

@@ -17,6 +17,7 @@
 #include "common/pointers.h"
 #include "mllm/answer.h"
 #include "sparsity/mas_report.h"
+#include "sparsity/sound_memory.h"
 
 namespace saccade::gst {
 
@@ -38,9 +39,11 @@ class OffloadLink {
   void pass(GstClockTime pts, GstClockTime duration);  // nothing will come for this stretch
   void end();
 
-  // A picture (rgb8) that the cloud is asked about, and when it was seen.
+  // A picture (rgb8) and a sound that the cloud is asked about, and when that was.
   struct Question {
     const Image &picture;
+    bool shown;              // false: the picture stays here, and is black on the pad
+    const SoundClip *sound;  // null: it stays here, or there is none
     const GstSegment &segment;
     GstClockTime pts;
     GstClockTime duration;

@@ -301,6 +301,12 @@ void add_offload(Table &t) {
   t.count(
       {"offload-size", "Offload size", "Longest edge of the pictures on the offload pad, in pixels"}, 16,
       8192, [](Settings & s) -> auto & { return s.offload_size; });
+  t.yes_or_no(
+      {"offload-sound", "Offload sound",
+       "Whether the sound that masgate hands on with a picture may go to the offload pad, too, to a server "
+       "that "
+       "hears (true or false)"},
+      [](Settings & s) -> auto & { return s.offload_sound; });
   t.nanoseconds(
       {"drain-timeout", "Drain timeout",
        "How long the end of the stream waits for cloud answers, in nanoseconds"},

@@ -47,6 +47,7 @@ struct LocalMllmSettings {
   GstClockTime draft_hold = 0;
   bool cloud_knowledge = false;
   unsigned offload_size = 640;  // longest edge in pixels
+  bool offload_sound = false;   // whether sound may leave with the pictures
   std::string metrics_file;     // empty = none
   GstClockTime drain_timeout = 5 * GST_SECOND;
 };

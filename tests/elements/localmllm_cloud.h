@@ -44,7 +44,9 @@ class Cloud {
     std::optional<SegmentDraft> draft;
     std::optional<SegmentCancel> cancel;
     std::optional<SegmentInfo> segment;
+    SoundClip sound{};
     gsize bytes = 0;
+    guint8 first_byte = 0;
     bool prerolled = false;
     std::uint64_t pictures = 0;
   };
@@ -101,6 +103,8 @@ class Cloud {
     {
       const std::lock_guard lock(mutex_);
       seen_.segment = segment;
+      seen_.sound = get_audio(buffer.get());
+      gst_buffer_extract(buffer.get(), 0, &seen_.first_byte, 1);
       seen_.bytes = gst_buffer_get_size(buffer.get());
       ++seen_.pictures;
     }

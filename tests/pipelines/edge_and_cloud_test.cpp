@@ -77,6 +77,30 @@ TEST(EdgeAndCloud, TheCloudsAnswerComesOutOfTheSameModel) {
   EXPECT_NE(body.find("data:image/jpeg;base64,"), std::string::npos);
 }
 
+// If it fails, what the gate hears never reaches the server, or reaches it although nobody allowed that.
+TEST(EdgeAndCloud, TheServerHearsWhatTheGateHeardWhereItMay) {
+  for (const bool may : {false, true}) {
+    const FaultServer server({Behaviour::reply(200, completion("a clock"))});
+    Pipeline p(
+        "videotestsrc num-buffers=12 pattern=ball ! video/x-raw,width=160,height=120,framerate=2/1 "
+        "! masgate name=gate ! localmllm name=model prompt=\"What do you hear?\"" +
+        model_files() + "route-policy=cloud offload-sound=" + (may ? "true" : "false") +
+        " ! text/x-raw ! fakesink  model.offload ! cloudoffloadsink timeout=" + kPatience +
+        " endpoint=" + server.url() +
+        " audiotestsrc wave=ticks num-buffers=100 ! audio/x-raw,rate=16000,channels=1 ! queue "
+        "! gate.audio_0");
+    EXPECT_TRUE(p.run());
+    std::vector<std::string> bodies;
+    for (const auto &request : server.requests()) bodies.push_back(request.body);
+    ASSERT_FALSE(bodies.empty());
+    const auto heard = std::ranges::count_if(bodies, [](const std::string &body) {
+      return body.find("\"input_audio\":{\"data\":\"UklGR") != std::string::npos;  // "RIFF" in base64
+    });
+    EXPECT_EQ(heard > 0, may) << heard << " of " << bodies.size();
+    EXPECT_EQ(p.texts_from("cloud").size(), bodies.size());
+  }
+}
+
 // If it fails, a gate's opinion of a simple picture keeps an unsure answer from being checked.
 TEST(EdgeAndCloud, AnUnsureAnswerAboutASimplePictureIsChecked) {
   const FaultServer server({Behaviour::reply(200, completion("seven"))});
