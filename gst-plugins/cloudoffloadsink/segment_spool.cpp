@@ -104,8 +104,8 @@ void SegmentSpool::put(const Waiting &segment) {
     }
     callbacks_.kept(segment);
   } else if (done.value().same_as) {
-    lose(segment.what,
-         {StatusKind::exhausted, "the same question about the same pictures waits on the disk already"});
+    lose(segment.what, {StatusKind::exhausted,
+                        "the same question about the same pictures and sound waits on the disk already"});
   }
   tell(done.value().lost);
 }

@@ -126,6 +126,7 @@ TEST(LocalMllmCloudSound, AnUploadBeforeTheDraftHoldsWhatTheCallWould) {
 class DecisionWatch {
  public:
   DecisionWatch() {
+    gst_debug_remove_log_function(gst_debug_log_default);
     gst_debug_add_log_function(&look_at, nullptr, nullptr);
     gst_debug_set_threshold_for_name("saccade-routing", GST_LEVEL_LOG);
     gst_debug_set_active(TRUE);
@@ -133,6 +134,7 @@ class DecisionWatch {
   ~DecisionWatch() {
     gst_debug_unset_threshold_for_name("saccade-routing");
     gst_debug_remove_log_function(&look_at);
+    gst_debug_add_log_function(gst_debug_log_default, nullptr, nullptr);
   }
   DecisionWatch(const DecisionWatch &) = delete;
   DecisionWatch &operator=(const DecisionWatch &) = delete;
@@ -169,7 +171,7 @@ TEST(LocalMllmCloudSound, ItsBytesAreNotThePictures) {
   Cloud cloud(mind, answer);
   mind.begin();
   mind.push(with_sound(picture(1), {}, whistle()));
-  for (int i = 0; i < 2; ++i) mind.pull();  // the draft and its correction
+  for (int i = 0; i < 2; ++i) mind.message(GST_MESSAGE_ELEMENT);  // the draft and its correction
   mind.push(with_sound(picture(2), {}, whistle()));
   mind.finish();
   EXPECT_EQ(watch.number("video_bytes"), kPicture);
