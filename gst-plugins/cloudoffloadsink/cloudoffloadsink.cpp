@@ -312,6 +312,11 @@ static gboolean saccade_cloud_offload_sink_event(GstBaseSink *sink, GstEvent *ev
         GST_BASE_SINK_PREROLL_UNLOCK(sink);
         sender->drain(settings_of(self).drain_timeout, [self] { return is_flushing(self); });
         GST_BASE_SINK_PREROLL_LOCK(sink);
+        // A flush that came meanwhile has woken everybody already: the base class would wait for ever.
+        if (is_flushing(self)) {
+          gst_event_unref(event);
+          return FALSE;
+        }
         break;
       default: break;
     }
