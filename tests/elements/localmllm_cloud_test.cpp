@@ -59,8 +59,7 @@ TEST(LocalMllm, WhatTheCloudSaidIsKnownLater) {
     Mind mind((std::string("route-policy=cloud,window=2,cloud-knowledge=") + knowledge).c_str());
     Cloud cloud(mind, saying("dusk"));
     mind.push(picture(1));
-    mind.pull();
-    mind.pull();
+    for (int i = 0; i < 2; ++i) mind.message(GST_MESSAGE_ELEMENT);  // the draft and its correction
     mind.push(picture(2));
     mind.finish();
     return mind.statistic("prompt-tokens");
