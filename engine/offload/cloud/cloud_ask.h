@@ -36,7 +36,7 @@ class CloudAsk {
   // What the upload that is under way waits for: the draft, or nothing when it is not to be verified. Once.
   void go_on(std::string draft);
   void cancel();
-  void abandon();
+  void abandon();  // as CloudCall has it
 
  private:
   DraftUse use_of_draft() const;

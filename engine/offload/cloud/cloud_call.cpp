@@ -119,6 +119,7 @@ void CloudCall::complete(std::string tail) {
 void CloudCall::on_headers(GInputStream *stream, GError *raw_error) {
   const ErrorPointer error(raw_error);
   stream_.reset(stream);
+  if (over_) return;
   if (error) return fail(transport_error(*error));
   auto headers = soup_message_get_response_headers(message_.get());
   const auto announced = soup_message_headers_get_content_length(headers);
@@ -142,6 +143,7 @@ void CloudCall::read_more() {
 void CloudCall::on_bytes(GBytes *raw_bytes, GError *raw_error) {
   const ErrorPointer error(raw_error);
   const BytesPointer bytes(raw_bytes);
+  if (over_) return;
   if (error) return fail(transport_error(*error));
   gsize size = 0;
   const auto data = static_cast<const char *>(g_bytes_get_data(bytes.get(), &size));
@@ -265,6 +267,7 @@ void CloudCall::cancel() {
 void CloudCall::end(Result<ChatReply> reply) {
   deadline_.reset();
   pause_.reset();
+  over_ = true;
   report_.took = Clock::now() - started_;
   report_.reply = std::move(reply);
   const auto done = std::move(done_);

@@ -56,8 +56,8 @@ class CloudCall {
   void start();
   void complete(std::string tail);  // once, of a call that has none yet
   void cancel();
-  // For an owner that cannot wait for libsoup any longer: reports `cancelled` at once. The context must not
-  // be iterated afterwards.
+  // For an owner that cannot wait for libsoup any longer: reports `cancelled` at once. What libsoup tells
+  // later is ignored, but it is told to this object, which must outlive the context's last iteration.
   void abandon() { end(cancelled()); }
 
  private:
@@ -102,6 +102,7 @@ class CloudCall {
   std::optional<ChatStream> chunks_;
   Duration connecting_{};  // of the attempt; zero when a connection was open already
   bool cancel_asked_ = false;
+  bool over_ = false;  // its end was reported
   bool timed_out_ = false;
   bool body_complete_ = false;
   Clock::time_point started_{};

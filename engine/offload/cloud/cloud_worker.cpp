@@ -105,6 +105,7 @@ void CloudClient::Worker::run() {
   }
   while (g_main_context_iteration(context_.get(), FALSE)) {
   }
+  abandoned_.clear();
   g_main_context_pop_thread_default(context_.get());
 }
 
@@ -116,7 +117,10 @@ void CloudClient::Worker::finish_all() {
     if (!g_main_context_iteration(context_.get(), FALSE))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  while (!asks_.empty()) asks_.begin()->second->abandon();
+  while (!asks_.empty()) {
+    abandoned_.push_back(std::move(asks_.begin()->second));
+    abandoned_.back()->abandon();  // takes its place in the map along
+  }
 }
 
 void CloudClient::Worker::begin(Ticket ticket, std::size_t endpoint, ChatQuestion question, Asking asking) {

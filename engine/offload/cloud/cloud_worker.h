@@ -63,6 +63,7 @@ class CloudClient::Worker {
   // Used by the thread alone.
   SoupSession *session_ = nullptr;
   std::map<Ticket, std::unique_ptr<CloudAsk>> asks_;
+  std::vector<std::unique_ptr<CloudAsk>> abandoned_;  // ended, and libsoup may still tell them something
   SourcePointer trial_;  // waits for the time to try a link that is down
   bool quit_ = false;
 
