@@ -98,10 +98,9 @@ void SegmentSender::send(Serial serial, const std::stop_token &stop) {
                             .growth = [this, serial](const std::string &text) { grow(serial, text); },
                             .draft = draft});
   if (!ticket.ok()) {
-    CloudOutcome none;
-    none.answer = ticket.status();
     not_sent(serial);
-    return end(serial, std::move(none), ticket.status().kind() == StatusKind::unavailable);
+    return end(serial, CloudClient::outcome_of_refusal(ticket.status()),
+               ticket.status().kind() == StatusKind::unavailable);
   }
   place(serial, ticket.value(), !draft);
 }

@@ -149,7 +149,8 @@ void OffloadDesk::remember(const Segment &segment, const RouterInput &input) {
   while (open_.size() >= kMostOpen) open_.erase(open_.begin());
   Asked asked{input};
   if (cargo_.video) asked.pixels = pixels_of(segment.picture.offload_picture);
-  if (cargo_.audio) asked.sound_bytes = static_cast<double>(wav_bytes_in_request(segment.picture.offload_sound));
+  if (cargo_.audio)
+    asked.sound_bytes = static_cast<double>(wav_bytes_in_request(segment.picture.offload_sound));
   open_[segment.answer.id] = asked;
 }
 

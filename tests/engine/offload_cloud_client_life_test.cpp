@@ -32,6 +32,7 @@ TEST(CloudClient, ABoundedNumberOfCallsIsOut) {
   EXPECT_FALSE(client.value()->has_room());
   const auto third = client.value()->submit(kQuestion, {.done = outcomes.callback()});
   EXPECT_EQ(third.status().kind(), StatusKind::exhausted);
+  EXPECT_TRUE(CloudClient::outcome_of_refusal(third.status()).may_pass);
   server.wait_for_requests(2);
   client.value()->stop();
   EXPECT_EQ(outcomes.count(), 2U) << "the refused one is never called back";
@@ -76,8 +77,10 @@ TEST(CloudClient, StopEndsEverythingFromAnyState) {
       client.value()->stop();
       ASSERT_EQ(outcomes.count(), 1U);
       EXPECT_EQ(outcomes.wait_for().answer.status().kind(), StatusKind::cancelled);
-      EXPECT_EQ(client.value()->submit(kQuestion, {.done = outcomes.callback()}).status().kind(),
-                StatusKind::cancelled);
+      EXPECT_FALSE(outcomes.wait_for().may_pass);
+      const auto late = client.value()->submit(kQuestion, {.done = outcomes.callback()}).status();
+      EXPECT_EQ(late.kind(), StatusKind::cancelled);
+      EXPECT_FALSE(CloudClient::outcome_of_refusal(late).may_pass);
       client.value()->stop();
     }
   }
@@ -172,6 +175,7 @@ TEST(CloudClient, WhileTheLinkIsDownSegmentsAreRefusedWithoutACall) {
   EXPECT_EQ(refused.kind(), StatusKind::unavailable);
   EXPECT_NE(refused.message().find("is down after 1 failed calls; it is tried again in"), std::string::npos)
       << refused.message();
+  EXPECT_TRUE(CloudClient::outcome_of_refusal(refused).may_pass);
   EXPECT_EQ(server.request_count(), 1U);
 }
 

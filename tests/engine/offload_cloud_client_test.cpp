@@ -58,6 +58,7 @@ TEST(CloudClient, RefusedPortIsRetriedThenReported) {
   EXPECT_EQ(outcome.attempts, 3);
   EXPECT_TRUE(says(outcome, "refuses connections")) << message_of(outcome);
   EXPECT_TRUE(says(outcome, settings.endpoint)) << message_of(outcome);
+  EXPECT_TRUE(outcome.may_pass);
 }
 
 // Breaks when a silent server holds a call for ever, before its headers or in the middle of its body.
@@ -70,6 +71,7 @@ TEST(CloudClient, SilenceTimesOutAndIsNotRetried) {
     EXPECT_EQ(outcome.answer.status().kind(), StatusKind::timed_out) << message_of(outcome);
     EXPECT_TRUE(says(outcome, "raise timeout")) << message_of(outcome);
     EXPECT_EQ(outcome.attempts, 1);
+    EXPECT_TRUE(outcome.may_pass);
   }
 }
 
@@ -83,7 +85,7 @@ TEST(CloudClient, ResetIsRetried) {
 
 struct Code {
   int status;
-  bool retried;
+  bool retried;  // and may pass
   StatusKind kind;
   const char *advice;
 };
@@ -109,6 +111,7 @@ TEST(CloudClient, HttpErrorsSayWhatToDo) {
     EXPECT_TRUE(says(outcome, code.advice)) << message_of(outcome);
     EXPECT_TRUE(says(outcome, std::to_string(code.status) + ": because")) << message_of(outcome);
     EXPECT_EQ(server.request_count(), code.retried ? 2U : 1U) << code.status;
+    EXPECT_EQ(outcome.may_pass, code.retried) << code.status;
   }
 }
 
@@ -148,6 +151,23 @@ TEST(CloudClient, NonsenseIsReportedOnce) {
   EXPECT_EQ(outcome.answer.status().kind(), StatusKind::corrupt);
   EXPECT_TRUE(says(outcome, "check that endpoint")) << message_of(outcome);
   EXPECT_EQ(server.request_count(), 1U);
+  EXPECT_FALSE(outcome.may_pass);
+}
+
+// Breaks when a model that says nothing to a question is taken for a server that is away, and asked for ever:
+// both are `unavailable`.
+TEST(CloudClient, AnAnswerOfNothingDoesNotPass) {
+  const FaultServer server(
+      {Behaviour::reply(500, ""), Behaviour::reply(200, completion("  ")), Behaviour::cut("{")});
+  auto settings = settings_for(server.url());
+  settings.retries = 1;
+  const auto nothing = ask_once(settings);
+  EXPECT_EQ(nothing.answer.status().kind(), StatusKind::unavailable);
+  EXPECT_TRUE(says(nothing, "answered with nothing")) << message_of(nothing);
+  EXPECT_FALSE(nothing.may_pass);
+  const auto cut = ask_once(settings);
+  EXPECT_EQ(cut.answer.status().kind(), StatusKind::unavailable);
+  EXPECT_TRUE(cut.may_pass);
 }
 
 // Breaks when a response can fill the memory, whether it announces its size or not.

@@ -162,6 +162,7 @@ void CloudAsk::add_up(const CallReport &report) {
   ++outcome_.calls;
   outcome_.attempts += report.attempts;
   outcome_.attempts_lost += report.attempts_lost;
+  outcome_.may_pass = report.may_pass;
 }
 
 void CloudAsk::end(Result<Answer> answer) {

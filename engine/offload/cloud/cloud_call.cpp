@@ -247,6 +247,7 @@ void CloudCall::fail(const CallFailure &failure) {
       return;
     }
   }
+  report_.may_pass = failure.passing || failure.lost;
   end(last_word(failure, tools_.settings, report_.attempts));
 }
 

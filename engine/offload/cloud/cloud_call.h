@@ -31,6 +31,7 @@ struct CallReport {
   Result<ChatReply> reply = Status();
   std::size_t endpoint = 0;        // that was asked last
   bool refused = false;            // it does not want the request as it is
+  bool may_pass = false;           // as CloudOutcome has it
   std::size_t bytes_sent = 0;      // on the wire above TLS, headers and every attempt included
   std::size_t bytes_received = 0;  // likewise
   Duration took{};                 // from the first attempt's start to the end, waits included

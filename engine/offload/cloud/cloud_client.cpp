@@ -25,6 +25,14 @@ Result<std::unique_ptr<CloudClient>> CloudClient::create(CloudSettings settings,
 Result<CloudClient::Ticket> CloudClient::submit(ChatQuestion question, Asking asking) {
   return worker_->submit(std::move(question), std::move(asking));
 }
+
+CloudOutcome CloudClient::outcome_of_refusal(Status why) {
+  CloudOutcome outcome;
+  outcome.may_pass = why.kind() != StatusKind::cancelled;
+  outcome.answer = std::move(why);
+  return outcome;
+}
+
 void CloudClient::go_on(Ticket ticket, std::string draft) { worker_->go_on(ticket, std::move(draft)); }
 void CloudClient::cancel(Ticket ticket) { worker_->cancel(ticket); }
 bool CloudClient::has_room() const { return worker_->has_room(); }

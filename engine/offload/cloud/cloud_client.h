@@ -53,6 +53,8 @@ class CloudClient {
   // Takes the question and returns at once. Refused with `exhausted` when max_in_flight questions are out,
   // with `unavailable` while no server can be reached, with `cancelled` after stop(); then nothing is called.
   Result<Ticket> submit(ChatQuestion question, Asking asking);
+  // How a question ended that submit() has refused.
+  static CloudOutcome outcome_of_refusal(Status why);
   // The draft of a question that was submitted without one; empty = none is to be verified. Once.
   void go_on(Ticket ticket, std::string draft);
   // The call ends as `cancelled` soon, and its place is free at once; a ticket that has ended already is

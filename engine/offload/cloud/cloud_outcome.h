@@ -20,6 +20,9 @@ enum class Verification {
 struct CloudOutcome {
   // tokens_guessed and tokens_guessed_right are the draft's, where it was verified.
   Result<Answer> answer = Status();
+  // Without an answer: it is the way or the server that failed, and may be back; the same question is worth
+  // asking later. False: it was cancelled, or it would be refused again, or answered with as little.
+  bool may_pass = false;
   Verification verification = Verification::none;
   std::string asked;               // the server, as url_for_people() shows it
   std::size_t bytes_sent = 0;      // on the wire above TLS, headers and every attempt included
