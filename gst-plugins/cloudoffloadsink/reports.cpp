@@ -113,6 +113,7 @@ void report_link(GstElement *sink, const CloudStatistics &now, bool changed, con
   state.connect_ms = to_milliseconds(link.connect_time);
   state.verifies = now.may_verify;
   state.bytes_sent = now.bytes_sent;
+  state.calls = now.calls;
   state.reason = reason;
   GstEvent *event = new_link_state(state);
   if (changed) {
@@ -134,6 +135,7 @@ GstStructure *to_structure(const SenderStatistics &now) {
                            "skipped", G_TYPE_UINT64, u64(now.skipped),                      //
                            "waiting", G_TYPE_UINT64, u64(now.spool.entries),                //
                            "waiting-bytes", G_TYPE_UINT64, u64(now.spool.bytes),            //
+                           "calls", G_TYPE_UINT64, u64(now.cloud.calls),                    //
                            "bytes-sent", G_TYPE_UINT64, u64(now.cloud.bytes_sent),          //
                            "bytes-received", G_TYPE_UINT64, u64(now.cloud.bytes_received),  //
                            "round-trip-ms", G_TYPE_DOUBLE, to_milliseconds(now.cloud.link.round_trip),

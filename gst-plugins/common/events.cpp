@@ -132,6 +132,7 @@ GstEvent *new_link_state(const LinkState &event) {
                                     "connect-ms", G_TYPE_DOUBLE, event.connect_ms,                      //
                                     "verifies", G_TYPE_BOOLEAN, static_cast<gboolean>(event.verifies),  //
                                     "bytes-sent", G_TYPE_UINT64, u64(event.bytes_sent),                 //
+                                    "calls", G_TYPE_UINT64, u64(event.calls),                           //
                                     "reason", G_TYPE_STRING, event.reason.c_str(), nullptr));
 }
 
@@ -147,6 +148,7 @@ std::optional<LinkState> parse_link_state(GstEvent *event) {
   parsed.connect_ms = number(structure, "connect-ms");
   parsed.verifies = truth(structure, "verifies");
   number_of(structure, "bytes-sent", &parsed.bytes_sent);
+  number_of(structure, "calls", &parsed.calls);
   parsed.reason = text(structure, "reason");
   return parsed;
 }

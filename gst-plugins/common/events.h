@@ -8,7 +8,7 @@
 //     saccade/dropped     {stream s, frame u64, consumer s, reason s}       it never will
 //     saccade/load        {utilisation d, queue-level u}                    how busy the model is
 //     saccade/link-state  {up b, round-trip-ms d, throughput d, throughput-p10 d, loss d, connect-ms d,
-//                          verifies b, bytes-sent u64, reason s}            of the cloud link
+//                          verifies b, bytes-sent u64, calls u64, reason s} of the cloud link
 //     saccade/answer      {owner s, id u64, text s, confidence d, partial b, verified b, ok b, reason s,
 //                          bytes-sent u64, took-ms d, tokens i, tokens-drafted i, tokens-accepted i}
 //   downstream, serialized (GST_EVENT_CUSTOM_DOWNSTREAM), on the offload pad
@@ -64,6 +64,7 @@ struct LinkState {
   double connect_ms = 0;         // to open a connection; 0 = unknown
   bool verifies = false;         // the server is known to verify drafts, or was not asked to yet
   std::uint64_t bytes_sent = 0;  // since the sink was started, whatever came of them
+  std::uint64_t calls = 0;       // likewise: requests that left, retries and calls that verify included
   std::string reason;
 };
 GstEvent *new_link_state(const LinkState &event);

@@ -135,6 +135,7 @@ TEST(CloudOffloadSinkDraft, TheLinkIsToldOfWithItsCosts) {
   EXPECT_TRUE(state.up);
   EXPECT_TRUE(state.verifies);
   EXPECT_GT(state.bytes_sent, 0U);
+  EXPECT_EQ(state.calls, 1U);
   EXPECT_GT(state.connect_ms, 0);
   EXPECT_EQ(state.loss, 0);
 }

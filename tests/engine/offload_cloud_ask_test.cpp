@@ -157,6 +157,7 @@ TEST(CloudAsk, AServerThatScoresVerifiesAndGoesOn) {
   outcome = asker.ask(kDraft);
   EXPECT_EQ(outcome.answer.value().text, "No cars");
   EXPECT_FALSE(has(server, 7, "assistant"));
+  EXPECT_EQ(asker.client().statistics().calls, 8U) << "who pays per call pays for those that verify";
 }
 
 // Breaks when a server that can do nothing with drafts gets no answer out of it, or is tried for ever.
@@ -243,6 +244,7 @@ TEST(CloudAsk, AnUploadThatIsNotWantedEnds) {
   server.wait_for_bytes(1);
   asker.client().cancel(ticket);
   EXPECT_EQ(asker.outcome().answer.status().kind(), StatusKind::cancelled);
+  EXPECT_EQ(asker.client().statistics().calls, 1U);
   asker.submit(std::nullopt);
   server.wait_for_bytes(chat_request_head(kQuestion).size() + 1);
   asker.client().stop();
@@ -264,6 +266,7 @@ TEST(CloudAsk, AnotherServerIsAskedWhereOneFails) {
   EXPECT_EQ(first.attempts, 2);
   EXPECT_EQ(first.attempts_lost, 1);
   EXPECT_TRUE(first.asked.starts_with(second.url()));
+  EXPECT_EQ(asker.client().statistics().calls, 1U) << "what is refused a connection has not left";
   EXPECT_EQ(asker.ask("").attempts, 1) << "the first is known to be down";
   EXPECT_TRUE(asker.client().statistics().link.up);
 }

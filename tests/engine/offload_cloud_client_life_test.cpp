@@ -153,6 +153,7 @@ TEST(CloudClient, TheWayIsToldFromTheServer) {
   const auto outcome = outcomes.wait_for();
   EXPECT_EQ(outcome.attempts, 4);
   EXPECT_EQ(outcome.attempts_lost, 1);
+  EXPECT_EQ(client.value()->statistics().calls, 4U);
   const auto link = client.value()->statistics().link;
   EXPECT_DOUBLE_EQ(link.loss, 0.25);
   EXPECT_GT(link.connect_time, Duration::zero());

@@ -161,5 +161,17 @@ TEST(Routing, LowerConfidenceNeverMovesADraftTowardsTheEdge) {
   EXPECT_GT(moved, 100) << "the cases say nothing";
 }
 
+// Breaks when a call carries what was decided to stay, or leaves at home what was decided to go.
+TEST(Routing, AfterTheDraftWhatWasDecidedTravels) {
+  RandomCases random(17);
+  const RouterSettings settings{.policy = msao};
+  for (int i = 0; i < kRounds; ++i) {
+    const auto decision = route(RouteStage::decide, settings, random.input(), random.state());
+    const auto cargo = cargo_of(decision, settings);
+    ASSERT_EQ(cargo.video, decision.video == Destination::cloud);
+    ASSERT_EQ(cargo.audio, decision.audio == Destination::cloud);
+  }
+}
+
 }  // namespace
 }  // namespace saccade

@@ -154,13 +154,6 @@ TEST(Routing, AShadowUploadSendsWhatTheCheapestCallWould) {
     EXPECT_EQ(cargo_of(planned, settings).video, video);
     EXPECT_EQ(cargo_of(planned, settings).audio, !video);
   }
-  RandomCases random(17);
-  for (int i = 0; i < kRounds; ++i) {
-    const auto decision = route(RouteStage::decide, settings, random.input(), random.state());
-    const auto cargo = cargo_of(decision, settings);
-    ASSERT_EQ(cargo.video, decision.video == Destination::cloud);
-    ASSERT_EQ(cargo.audio, decision.audio == Destination::cloud);
-  }
 }
 
 // Breaks when MoA-Off's rule for one modality decides for the other, or a rich link is not used.

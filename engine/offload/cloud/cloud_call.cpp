@@ -214,8 +214,10 @@ void CloudCall::end_attempt() {
   held_.reset();
   report_.last_attempt = Clock::now() - attempt_started_;
   if (SoupMessageMetrics *metrics = soup_message_get_metrics(message_.get())) {
-    report_.bytes_sent += soup_message_metrics_get_request_header_bytes_sent(metrics) +
-                          soup_message_metrics_get_request_body_bytes_sent(metrics);
+    const auto sent = soup_message_metrics_get_request_header_bytes_sent(metrics) +
+                      soup_message_metrics_get_request_body_bytes_sent(metrics);
+    report_.bytes_sent += sent;
+    report_.requests_left += sent > 0;
     report_.bytes_received += soup_message_metrics_get_response_header_bytes_received(metrics) +
                               soup_message_metrics_get_response_body_bytes_received(metrics);
     connecting_ = connection_time(metrics);

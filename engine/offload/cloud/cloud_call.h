@@ -38,6 +38,7 @@ struct CallReport {
   Duration last_attempt{};
   Duration first_text{};  // from the first attempt's start to the first text; zero when none came
   int attempts = 0;
+  int requests_left = 0;  // of them, those of which anything went over the wire
   int attempts_lost = 0;  // of them, those that failed on the way and not by the server's word
 };
 

@@ -19,6 +19,9 @@ struct CloudStatistics {
   std::uint64_t failed = 0;
   std::uint64_t cancelled = 0;
   std::uint64_t verified = 0;  // of those answered: whose draft the cloud verified
+  // HTTP requests of which anything left, whatever came of them: retries, calls that verify and uploads that
+  // were given up included. What a server may charge for.
+  std::uint64_t calls = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   LinkSnapshot link;

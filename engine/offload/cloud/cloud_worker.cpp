@@ -143,6 +143,7 @@ void CloudClient::Worker::called(const CallReport &report) {
   schedule_trial();
   {
     const std::lock_guard lock(mutex_);
+    statistics_.calls += static_cast<std::uint64_t>(report.requests_left);
     statistics_.bytes_sent += report.bytes_sent;
     statistics_.bytes_received += report.bytes_received;
   }
