@@ -58,8 +58,8 @@ std::optional<Load> parse_load(GstEvent *event);
 struct LinkState {
   bool up = true;
   double round_trip_ms = 0;
-  double throughput = 0;         // bytes per second, 0 = unknown
-  double throughput_p10 = 0;     // a tenth of the recent calls were slower
+  double throughput = 0;         // of uploads, bytes per second; 0 = unknown
+  double throughput_p10 = 0;     // a tenth of the recent uploads were slower
   double loss = 0;               // [0, 1], of the recent attempts
   double connect_ms = 0;         // to open a connection; 0 = unknown
   bool verifies = false;         // the server is known to verify drafts, or was not asked to yet

@@ -89,7 +89,7 @@ TEST(EndpointPool, TheFirstWhoseLinkIsUpIsAsked) {
   EXPECT_TRUE(pool.try_again(start + std::chrono::seconds(5)));
   EXPECT_EQ(pool.take(), 0U) << "on trial";
   EXPECT_FALSE(pool.take()) << "by one call alone";
-  pool.succeeded(0, std::chrono::milliseconds(1), 1);
+  pool.succeeded(0, std::chrono::milliseconds(1), {});
   EXPECT_EQ(pool.take(), 0U);
   EXPECT_FALSE(pool.take_another(0)) << "the second is still down";
 }

@@ -17,7 +17,7 @@ TEST(LinkEstimate, GoesDownAfterFailuresInARow) {
   EXPECT_TRUE(link.may_call()) << "many calls may be out on a link that is trusted";
   EXPECT_FALSE(link.failed(t));
   EXPECT_FALSE(link.failed(t));
-  EXPECT_FALSE(link.succeeded(milliseconds(10), 1)) << "it was never down";
+  EXPECT_FALSE(link.succeeded(milliseconds(10), {})) << "it was never down";
   EXPECT_FALSE(link.failed(t));
   EXPECT_FALSE(link.failed(t));
   EXPECT_TRUE(link.failed(t)) << "the third in a row";
@@ -38,7 +38,7 @@ TEST(LinkEstimate, OneCallTriesTheLinkAfterTheCoolDown) {
   EXPECT_FALSE(link.failed(t)) << "a call from before the trial changes nothing";
   EXPECT_TRUE(link.may_call());
   EXPECT_FALSE(link.may_call()) << "the call on trial is out already";
-  EXPECT_FALSE(link.succeeded(milliseconds(10), 1)) << "it counted as up already";
+  EXPECT_FALSE(link.succeeded(milliseconds(10), {})) << "it counted as up already";
   EXPECT_TRUE(link.may_call());
   EXPECT_TRUE(link.may_call()) << "it is trusted again";
 }
@@ -47,7 +47,7 @@ TEST(LinkEstimate, OneCallTriesTheLinkAfterTheCoolDown) {
 TEST(LinkEstimate, ALateAnswerBringsTheLinkBack) {
   LinkEstimate link({.failures_to_open = 1});
   EXPECT_TRUE(link.failed({}));
-  EXPECT_TRUE(link.succeeded(milliseconds(10), 1));
+  EXPECT_TRUE(link.succeeded(milliseconds(10), {}));
   EXPECT_TRUE(link.may_call());
 }
 
@@ -72,27 +72,33 @@ TEST(LinkEstimate, FailedTrialsWaitLongerAndCancelledOnesMayBeRepeated) {
   EXPECT_TRUE(link.may_call());
 }
 
-// Breaks when the running means ignore the past or the present.
+// Breaks when the running means ignore the past or the present, or the pace of an upload is taken from the
+// whole call, in which the server works.
 TEST(LinkEstimate, MeansFollowFinishedCalls) {
   LinkEstimate link({.smoothing = 0.5});
-  EXPECT_FALSE(link.succeeded(seconds(1), 1000));
+  EXPECT_FALSE(link.succeeded(seconds(1), {}));
+  EXPECT_EQ(link.snapshot().throughput, 0) << "unknown";
+  EXPECT_FALSE(link.succeeded(seconds(1), {1000, milliseconds(500)}));
   EXPECT_EQ(link.snapshot().round_trip, seconds(1));
-  EXPECT_DOUBLE_EQ(link.snapshot().throughput, 1000);
-  EXPECT_FALSE(link.succeeded(seconds(3), 9000));
-  EXPECT_EQ(link.snapshot().round_trip, seconds(2));
   EXPECT_DOUBLE_EQ(link.snapshot().throughput, 2000);
+  EXPECT_FALSE(link.succeeded(seconds(3), {9000, milliseconds(1500)}));
+  EXPECT_EQ(link.snapshot().round_trip, seconds(2));
+  EXPECT_DOUBLE_EQ(link.snapshot().throughput, 4000);
 }
 
-// Breaks when one slow call in ten is lost in the mean, or is remembered for ever.
-TEST(LinkEstimate, TheP10OfThroughputIsWhatSlowCallsGet) {
+// Breaks when one slow upload in ten is lost in the mean, or is remembered for ever, or one that is over
+// within a tick of the kernel's clock counts as infinitely fast.
+TEST(LinkEstimate, TheP10OfThroughputIsWhatSlowUploadsGet) {
   LinkEstimate link;
   EXPECT_EQ(link.snapshot().throughput_p10, 0) << "unknown";
-  for (int i = 0; i < 32; ++i) link.succeeded(i % 8 == 0 ? seconds(10) : seconds(1), 100000);
+  for (int i = 0; i < 32; ++i) link.succeeded(seconds(20), {100000, i % 8 == 0 ? seconds(10) : seconds(1)});
   EXPECT_NEAR(link.snapshot().throughput_p10, 10000, 1);
-  for (int i = 0; i < 32; ++i) link.succeeded(seconds(1), 100000);
+  for (int i = 0; i < 32; ++i) link.succeeded(seconds(20), {100000, seconds(1)});
   EXPECT_NEAR(link.snapshot().throughput_p10, 100000, 1);
-  link.succeeded(std::chrono::hours(100), 0);
-  EXPECT_NEAR(link.snapshot().throughput_p10, 100000, 1) << "a call without bytes says nothing";
+  link.succeeded(std::chrono::hours(100), {});
+  EXPECT_NEAR(link.snapshot().throughput_p10, 100000, 1) << "a call whose upload nobody timed says nothing";
+  for (int i = 0; i < 32; ++i) link.succeeded(seconds(1), {100000, {}});
+  EXPECT_NEAR(link.snapshot().throughput_p10, 1e7, 1);
 }
 
 // Breaks when loss counts calls instead of attempts, never forgets, or opens the circuit breaker.

@@ -61,6 +61,7 @@ void CloudCall::attempt() {
   attempt_started_ = Clock::now();
   timed_out_ = body_complete_ = false;
   connecting_ = {};
+  sent_before_.reset();
   received_.clear();
   received_size_ = 0;
   chunks_.reset();
@@ -75,6 +76,9 @@ void CloudCall::attempt() {
   if (!tools_.settings.ssl_strict) {
     g_signal_connect(message_.get(), "accept-certificate", G_CALLBACK(accept_any_certificate), nullptr);
   }
+  tools_.wires.watch(message_.get());
+  const auto starting = [](SoupMessage *, gpointer call) { static_cast<CloudCall *>(call)->on_starting(); };
+  g_signal_connect(message_.get(), "starting", G_CALLBACK(+starting), this);
   set_headers();
   set_body();
   soup_session_send_async(
@@ -116,10 +120,20 @@ void CloudCall::complete(std::string tail) {
   deadline_ = timer(tools_.settings.timeout, &CloudCall::on_timeout);
 }
 
+void CloudCall::on_starting() { sent_before_ = tools_.wires.sent(message_.get()); }
+
+// Of this attempt, up to now.
+Transfer CloudCall::uploaded() const {
+  const auto now = sent_before_ ? tools_.wires.sent(message_.get()) : std::nullopt;
+  if (!now) return {};
+  return {now->bytes - sent_before_->bytes, now->took - sent_before_->took};
+}
+
 void CloudCall::on_headers(GInputStream *stream, GError *raw_error) {
   const ErrorPointer error(raw_error);
   stream_.reset(stream);
   if (over_) return;
+  report_.upload = uploaded();  // nothing is answered before it is there; and soon the connection may be gone
   if (error) return fail(transport_error(*error));
   auto headers = soup_message_get_response_headers(message_.get());
   const auto announced = soup_message_headers_get_content_length(headers);
@@ -222,6 +236,7 @@ void CloudCall::end_attempt() {
                               soup_message_metrics_get_response_body_bytes_received(metrics);
     connecting_ = connection_time(metrics);
   }
+  g_signal_handlers_disconnect_by_data(message_.get(), this);
   if (!body_complete_) g_cancellable_cancel(cancellable_.get());
   stream_.reset();
   message_.reset();

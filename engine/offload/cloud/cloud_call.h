@@ -16,6 +16,7 @@
 #include "offload/cloud/cloud_settings.h"
 #include "offload/cloud/endpoint_pool.h"
 #include "offload/cloud/held_body.h"
+#include "offload/cloud/wires.h"
 
 namespace saccade {
 
@@ -25,6 +26,7 @@ struct CallTools {
   GMainContext *context;
   const CloudSettings &settings;
   EndpointPool &endpoints;
+  Wires &wires;
 };
 
 struct CallReport {
@@ -36,6 +38,7 @@ struct CallReport {
   std::size_t bytes_received = 0;  // likewise
   Duration took{};                 // from the first attempt's start to the end, waits included
   Duration last_attempt{};
+  Transfer upload{};      // of the last attempt
   Duration first_text{};  // from the first attempt's start to the first text; zero when none came
   int attempts = 0;
   int requests_left = 0;  // of them, those of which anything went over the wire
@@ -66,6 +69,8 @@ class CloudCall {
   void attempt();
   void set_body();
   void set_headers();
+  void on_starting();
+  Transfer uploaded() const;
   void read_more();
   void on_headers(GInputStream *stream, GError *error);
   void on_bytes(GBytes *bytes, GError *error);
@@ -102,7 +107,8 @@ class CloudCall {
   std::string received_;    // of a response that is not streamed
   std::size_t received_size_ = 0;
   std::optional<ChatStream> chunks_;
-  Duration connecting_{};  // of the attempt; zero when a connection was open already
+  Duration connecting_{};                // of the attempt; zero when a connection was open already
+  std::optional<Transfer> sent_before_;  // over the attempt's connection; empty until it begins to be sent
   bool cancel_asked_ = false;
   bool over_ = false;  // its end was reported
   bool timed_out_ = false;

@@ -124,7 +124,7 @@ void CloudClient::Worker::finish_all() {
 }
 
 void CloudClient::Worker::begin(Ticket ticket, std::size_t endpoint, ChatQuestion question, Asking asking) {
-  const CallTools tools{session_, context_.get(), settings_, endpoints_};
+  const CallTools tools{session_, context_.get(), settings_, endpoints_, wires_};
   auto done = std::move(asking.done);
   auto ask = std::make_unique<CloudAsk>(
       tools, endpoint, std::move(question), std::move(asking.draft),
@@ -159,8 +159,7 @@ bool CloudClient::Worker::note(const CallReport &report, StatusKind kind) {
   // A request that was refused for its own sake came through: the link is fine.
   const bool link_is_fine = kind == StatusKind::ok || kind == StatusKind::invalid_argument;
   if (!link_is_fine) return endpoints_.failed(report.endpoint, Clock::now());
-  return endpoints_.succeeded(report.endpoint, report.last_attempt,
-                              report.bytes_sent + report.bytes_received);
+  return endpoints_.succeeded(report.endpoint, report.last_attempt, report.upload);
 }
 
 void CloudClient::Worker::finished(Ticket ticket, CloudOutcome outcome, const OutcomeCallback &done) {

@@ -16,6 +16,7 @@
 #include "offload/cloud/cloud_ask.h"
 #include "offload/cloud/cloud_client.h"
 #include "offload/cloud/endpoint_pool.h"
+#include "offload/cloud/wires.h"
 
 namespace saccade {
 
@@ -62,9 +63,10 @@ class CloudClient::Worker {
 
   // Used by the thread alone.
   SoupSession *session_ = nullptr;
+  Wires wires_;
   std::map<Ticket, std::unique_ptr<CloudAsk>> asks_;
   std::vector<std::unique_ptr<CloudAsk>> abandoned_;  // ended, and libsoup may still tell them something
-  SourcePointer trial_;  // waits for the time to try a link that is down
+  SourcePointer trial_;                               // waits for the time to try a link that is down
   bool quit_ = false;
 
   std::mutex stop_mutex_;  // one stop at a time; the second finds nothing to join

@@ -26,10 +26,10 @@ std::optional<std::size_t> EndpointPool::take_another(std::size_t than) {
   return std::nullopt;
 }
 
-bool EndpointPool::succeeded(std::size_t endpoint, Duration took, std::size_t bytes) {
+bool EndpointPool::succeeded(std::size_t endpoint, Duration took, const Transfer &sent) {
   const std::lock_guard lock(mutex_);
   const bool before = any_up();
-  ways_[endpoint].link.succeeded(took, bytes);
+  ways_[endpoint].link.succeeded(took, sent);
   return before != any_up();
 }
 

@@ -36,7 +36,7 @@ class EndpointPool {
   std::optional<std::size_t> take_another(std::size_t than);
 
   // How a call to an endpoint ended; `changed` by both: some link is up now and none was, or the reverse.
-  bool succeeded(std::size_t endpoint, Duration took, std::size_t bytes);
+  bool succeeded(std::size_t endpoint, Duration took, const Transfer &sent);
   bool failed(std::size_t endpoint, Clock::time_point now);
   void withdrawn(std::size_t endpoint);
   // Of one attempt of a call: whether it was lost on the way, and how long its connection took to open, zero

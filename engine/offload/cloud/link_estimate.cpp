@@ -7,8 +7,8 @@ namespace saccade {
 namespace {
 
 constexpr double kMegabyte = 1e6;
-constexpr double kSlowestPace =
-    1e6;  // seconds per megabyte; slower ones, of calls without bytes, say nothing
+// The kernel counts time in ticks of up to this. What took less says how fast the link is at least.
+constexpr Duration kTick = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -29,23 +29,25 @@ bool LinkEstimate::try_again(Clock::time_point now) {
   return true;
 }
 
-bool LinkEstimate::succeeded(Duration took, std::size_t bytes) {
+bool LinkEstimate::succeeded(Duration took, const Transfer &sent) {
   const bool was_down = !state_.up;
   const double a = settings_.smoothing;
-  const double seconds = std::max(to_seconds(took), 1e-6);
-  const double rate = static_cast<double>(bytes) / seconds;
   const bool first = state_.round_trip == Duration::zero();
-  state_.round_trip = first ? took : from_seconds(a * seconds + (1 - a) * to_seconds(state_.round_trip));
-  state_.throughput = first ? rate : a * rate + (1 - a) * state_.throughput;
-  if (rate * kSlowestPace >= kMegabyte) {
-    paces_.add(from_seconds(kMegabyte / rate));
-    const double slow = to_seconds(paces_.quantile(0.9));
-    state_.throughput_p10 = slow > 0 ? kMegabyte / slow : 0;
-  }
+  const double mean = a * to_seconds(took) + (1 - a) * to_seconds(state_.round_trip);
+  state_.round_trip = first ? took : from_seconds(mean);
+  if (sent.bytes > 0) carried(sent);
   state_.failures_in_a_row = 0;
   state_.up = true;
   on_trial_ = trying_ = false;
   return was_down;
+}
+
+void LinkEstimate::carried(const Transfer &sent) {
+  const double a = settings_.smoothing;
+  const double rate = static_cast<double>(sent.bytes) / to_seconds(std::max(sent.took, kTick));
+  state_.throughput = state_.throughput > 0 ? a * rate + (1 - a) * state_.throughput : rate;
+  paces_.add(from_seconds(kMegabyte / rate));
+  state_.throughput_p10 = kMegabyte / to_seconds(paces_.quantile(0.9));
 }
 
 void LinkEstimate::attempted(int attempts, int lost) {

@@ -101,7 +101,10 @@ Forecast CostModel::cloud(const CloudWork &work, const LinkSnapshot &link) const
   const double attempts = 1 / (1 - bounded(link.loss, 0, kMostLoss, 0));
   const double mean = compress_.mean() + attempts * (call_time(bytes, tokens) + slower_latency);
   double p95 = mean + attempts * cloud_p95_surprise_;
-  if (link.throughput_p10 > 0) p95 = std::max(p95, bytes / link.throughput_p10);
+  if (link.throughput_p10 > 0) {
+    const double slow_upload = bytes / link.throughput_p10 - to_seconds(upload(work.bytes));
+    p95 = std::max(p95, mean + attempts * slow_upload);
+  }
   return forecast(mean, p95);
 }
 

@@ -65,8 +65,8 @@ class CostModel {
 
   Forecast edge(const EdgeWork &work) const;
   // Besides the fit, what the link says of itself counts where it is worse: a connection that opens more
-  // slowly than the fitted latency, attempts that are lost and made again, calls of this size at the p10 of
-  // throughput.
+  // slowly than the fitted latency, attempts that are lost and made again, an upload of this size at the p10
+  // of throughput.
   Forecast cloud(const CloudWork &work, const LinkSnapshot &link) const;
   // Of these bytes over the wire, latency left out: what a shadow upload can hide.
   Duration upload(std::size_t bytes) const;

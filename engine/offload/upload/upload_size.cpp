@@ -18,6 +18,8 @@ constexpr std::array kTypical = {Typical{1, 0.025},  Typical{10, 0.041}, Typical
                                  Typical{90, 0.286}, Typical{95, 0.423}, Typical{100, 0.781}};
 constexpr int kMiddle = 70;  // quality at which `level` is read
 
+constexpr double kBase64 = 4.0 / 3;  // bytes on the wire per byte of a JPEG
+
 constexpr double kForgetting = 0.97;  // a scene counts for some thirty pictures
 constexpr double kNoise = 0.02;       // variance of a picture's logarithm around its stream's line
 constexpr std::array<double, 2> kMostUnsure = {1, 0.05};  // variances from which on nothing is forgotten
@@ -73,8 +75,8 @@ UploadSize upload_size(int width, int height, int pictures, double throughput, D
   const auto expected = [&](int edge, int quality) { return pixels(edge) * model.bytes_per_pixel(quality); };
 
   if (!(throughput > 0)) return {longest, limits.most_quality, expected(longest, limits.most_quality), true};
-  const double room =
-      throughput * std::max(0.0, to_seconds(allowance)) / static_cast<double>(std::max(1, pictures));
+  const double carried = throughput * std::max(0.0, to_seconds(allowance)) / kBase64;
+  const double room = carried / static_cast<double>(std::max(1, pictures));
   const double edge_of_room = std::sqrt(room / (shape * model.bytes_per_pixel(limits.good_quality)));
   const int edge = static_cast<int>(std::clamp<double>(edge_of_room, shortest, longest));
   int quality = limits.most_quality;

@@ -37,13 +37,13 @@ struct UploadLimits {
 struct UploadSize {
   int longest_edge = 0;  // pixels
   int quality = 0;       // 1 to 100
-  double bytes = 0;      // that one picture is expected to take
+  double bytes = 0;      // that one picture is expected to take, as a JPEG
   bool fits = true;      // false: the least that is allowed takes longer than it may
 };
 
 // For `pictures` pictures of width x height pixels each, over a link that carries `throughput` bytes per
-// second (0 or not a number = unknown: then it limits nothing), in `allowance` altogether. A slower link
-// never gives a larger picture.
+// second (0 or not a number = unknown: then it limits nothing), in `allowance` altogether. They go up in
+// base64, four bytes for three of a JPEG. A slower link never gives a larger picture.
 UploadSize upload_size(int width, int height, int pictures, double throughput, Duration allowance,
                        const JpegSizeModel &model, const UploadLimits &limits = {});
 
