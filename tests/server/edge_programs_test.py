@@ -38,7 +38,7 @@ REFUSED = "no safe connection"
 
 def launch(line, **environment):
     """(standard output, standard error) of gst-launch-1.0, from the repository's root as the pages say"""
-    done = subprocess.run(["bash", "-c", line], cwd=PROJECT, capture_output=True, text=True, timeout=4 * PATIENCE,
+    done = subprocess.run(["bash", "-c", line], cwd=PROJECT, capture_output=True, text=True, timeout=5 * PATIENCE,
                           check=False, env=dict(os.environ, **environment))
     if done.returncode:
         raise AssertionError(f"{line}\nexited {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
@@ -65,10 +65,11 @@ class ReadyPipeline(unittest.TestCase):
     def check(self, url):
         words = (PROJECT / "pipelines/edge-and-cloud.launch").read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
-            # The server may be slow here; nothing is judged by it.
+            # The server may be slow here, and each question waits for those before it; nothing is judged by it.
+            slow = 4 * PATIENCE
             words = adapted(words, ("build/clips/street60.avi", self.clip(folder)),
-                            ("localmllm name=edge", f"localmllm name=edge drain-timeout={PATIENCE}000000000"),
-                            ("endpoint=http://127.0.0.1:8080/v1", f"endpoint={url}/v1 drain-timeout={PATIENCE}"))
+                            ("localmllm name=edge", f"localmllm name=edge drain-timeout={slow}000000000"),
+                            ("endpoint=http://127.0.0.1:8080/v1", f"endpoint={url}/v1 timeout={slow} drain-timeout={slow}"))
             written = Path(folder, "line.launch")
             written.write_text(words, encoding="utf-8")
             out, err = launch(f"gst-launch-1.0 -q $(cat {written})")
@@ -89,7 +90,8 @@ class ReadyPipeline(unittest.TestCase):
             self.check(url)
 
     def test_asks_llama_server(self):
-        with LlamaServer(MODELS / "saccade-cloud-text.gguf", MODELS / "saccade-cloud-mmproj.gguf") as running:
+        # With a thread, for more of them wait for each other where another test runs.
+        with LlamaServer(MODELS / "saccade-cloud-text.gguf", MODELS / "saccade-cloud-mmproj.gguf", threads=1) as running:
             self.check(running.url)
 
 
