@@ -61,7 +61,7 @@ RouterInput OffloadDesk::input_for(const OffloadLink &link, const Segment &segme
 void OffloadDesk::begin(OffloadLink *link, const Segment &segment, const std::function<void()> &name) {
   sent_ = Sent::nothing;
   if (!may_send(link, segment.picture)) return;
-  learn_bytes(*link);
+  learn_spending(*link);
   const auto decision = router_.plan(input_for(*link, segment));
   if (decision.action == RouteAction::edge) return;
   name();
@@ -138,11 +138,12 @@ OffloadLink::Question OffloadDesk::question_of(const Segment &segment, Cargo car
 }
 
 // What left for the cloud since the last look, whatever came of it.
-void OffloadDesk::learn_bytes(const OffloadLink &link) {
-  const auto now = link.state().bytes_sent;
-  if (now < bytes_told_) bytes_told_ = 0;  // the sink was started anew
-  if (now > bytes_told_) router_.sent(now - bytes_told_, Clock::now().time_since_epoch());
-  bytes_told_ = now;
+void OffloadDesk::learn_spending(const OffloadLink &link) {
+  const auto now = link.state();
+  if (now.bytes_sent < bytes_told_ || now.calls < calls_told_) bytes_told_ = calls_told_ = 0;  // a new sink
+  const auto bytes = now.bytes_sent - std::exchange(bytes_told_, now.bytes_sent);
+  const auto calls = now.calls - std::exchange(calls_told_, now.calls);
+  if (bytes > 0 || calls > 0) router_.sent(bytes, calls, Clock::now().time_since_epoch());
 }
 
 void OffloadDesk::remember(const Segment &segment, const RouterInput &input) {

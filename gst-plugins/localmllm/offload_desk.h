@@ -46,7 +46,7 @@ class OffloadDesk {
   bool may_send(const OffloadLink *link, const Picture &picture) const;
   RouterInput input_for(const OffloadLink &link, const Segment &segment) const;
   static OffloadLink::Question question_of(const Segment &segment, Cargo cargo);
-  void learn_bytes(const OffloadLink &link);
+  void learn_spending(const OffloadLink &link);
   void remember(const Segment &segment, const RouterInput &input);
   void say(const Segment &segment, const RouteDecision &decision) const;
 
@@ -55,7 +55,8 @@ class OffloadDesk {
   Sent sent_ = Sent::nothing;            // of the segment between begin() and finish(),
   Cargo cargo_;                          // and what of it
   std::map<std::uint64_t, Asked> open_;  // of segments that the cloud has not answered
-  std::uint64_t bytes_told_ = 0;         // of the link, in all
+  std::uint64_t bytes_told_ = 0;         // of the link, in all,
+  std::uint64_t calls_told_ = 0;         // likewise
 };
 
 }  // namespace saccade::gst

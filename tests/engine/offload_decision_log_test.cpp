@@ -30,7 +30,7 @@ TEST(DecisionLog, ALineReproducesTheDecisionBitForBit) {
       router.cloud_answered({random.between(1e4, 2e5), random.between(1, 40), random.between(0.1, 2)});
       router.draft_judged(input, random.once_in(3));
       router.draft_verified(16, random.below(17));
-      router.sent(random.below(40000), input.now);
+      router.sent(random.below(40000), random.below(3), input.now);
       const RouteRecord record{router.settings(), decision};
       const auto line = to_json_line(record);
       ASSERT_EQ(line.find('\n'), std::string::npos);

@@ -37,7 +37,7 @@ Sent an_hour(const std::function<double(double)> &rate, std::uint32_t seed) {
     input.now = from_seconds(t);
     sent.offered += static_cast<double>(input.video_bytes);
     if (router.decide(input).destination != Destination::cloud) continue;
-    router.sent(input.video_bytes, input.now);
+    router.sent(input.video_bytes, 1, input.now);
     sent.bytes += static_cast<double>(input.video_bytes);
     if (*input.draft_confidence < 0.3) sent.useful += static_cast<double>(input.video_bytes);
   }
@@ -113,12 +113,17 @@ TEST(SpendPrice, MoneyIsCountedWhereItIsTheBudget) {
   RouterSettings settings{.policy = OffloadPolicy::budget, .money_per_call = 0.01};
   settings.budget_unit = BudgetUnit::money;
   settings.budget_per_hour = 1;
-  Router router(settings);
   RouterInput input;
   input.cloud_linked = input.link_up = true;
-  EXPECT_EQ(router.decide(input).state.price, 0);
-  for (int i = 0; i < 10; ++i) router.sent(100, {});
-  EXPECT_GT(router.decide(input).state.price, 10);
+  EXPECT_EQ(Router(settings).decide(input).state.price, 0);
+  const auto price_after = [&](int looks, std::size_t calls) {
+    Router router(settings);
+    for (int i = 0; i < looks; ++i) router.sent(100, calls, {});
+    return router.decide(input).state.price;
+  };
+  EXPECT_GT(price_after(10, 1), 10);
+  EXPECT_EQ(price_after(1, 10), price_after(10, 1));  // however seldom somebody looks
+  EXPECT_EQ(price_after(10, 0), 0);                   // the call was counted when it began
 }
 
 }  // namespace

@@ -64,10 +64,14 @@ std::size_t Router::picture_bytes(double pixels) const {
       bounded(bytes_per_pixel_.mean() * pixels, 0, static_cast<double>(kMostBytes), 0));
 }
 
-void Router::sent(std::size_t bytes, Duration now) {
-  const auto amount = static_cast<double>(bytes);
-  const double money = settings_.money_per_call + settings_.money_per_megabyte * amount / 1e6;
-  spend_.spent(settings_.budget_unit == BudgetUnit::bytes ? amount : money, now);
+void Router::sent(std::size_t bytes, std::size_t calls, Duration now) {
+  // Each call by itself, since the price learns what one usually spends.
+  const auto parts = std::max<std::size_t>(calls, 1);
+  const double amount = static_cast<double>(bytes) / static_cast<double>(parts);
+  const double money =
+      (calls > 0 ? settings_.money_per_call : 0) + settings_.money_per_megabyte * amount / 1e6;
+  const double spent = settings_.budget_unit == BudgetUnit::bytes ? amount : money;
+  for (std::size_t i = 0; i < parts; ++i) spend_.spent(spent, now);
 }
 
 }  // namespace saccade

@@ -33,8 +33,8 @@ class Router {
   void picture_sent(double pixels, double bytes);
   // What the next one will send, for RouterInput::video_bytes.
   std::size_t picture_bytes(double pixels) const;
-  // Bytes that left for the cloud, whatever came of them; `now` as in RouterInput.
-  void sent(std::size_t bytes, Duration now);
+  // Bytes that left for the cloud in so many calls, whatever came of them; `now` as in RouterInput.
+  void sent(std::size_t bytes, std::size_t calls, Duration now);
 
   const RouterSettings &settings() const { return settings_; }
 
