@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """check_tidy.py BUILD: fails when clang-tidy finds something in engine/, gst-plugins/ or samples/.
 
-A file that was clean is not looked at again until it, a header that it includes, its compile command or
-the configuration changes: BUILD/tidy/ holds an empty file named by the hash of all these."""
+A file that was clean is not looked at again, in any clone, until it, a header that it includes, its compile command
+or the configuration changes: SACCADE_CACHE/tidy holds an empty file named by the hash of all these. It takes minutes
+for all files; SACCADE_CACHE is ~/.cache/saccade, or below XDG_CACHE_HOME, unless it is set."""
 import hashlib
 import json
 import os
@@ -28,8 +29,9 @@ def with_headers(path, seen):
     return seen
 
 
-def fingerprint(entry, configuration):
-    digest = hashlib.sha256(configuration + entry["command"].encode())
+def fingerprint(entry, build, configuration):
+    command = entry["command"].replace(str(build), "BUILD").replace(str(ROOT), "ROOT")  # wherever the clone lies
+    digest = hashlib.sha256(configuration + command.encode())
     for path in sorted(with_headers(Path(entry["file"]).resolve(), set())):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -43,11 +45,12 @@ def main():
         sys.exit("clang-tidy is missing; install Debian's package clang-tidy")
     version = subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout
     configuration = (ROOT / ".clang-tidy").read_bytes() + version
-    stamps = build / "tidy"
-    stamps.mkdir(exist_ok=True)
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    stamps = Path(os.environ.get("SACCADE_CACHE") or Path(caches) / "saccade") / "tidy"
+    stamps.mkdir(parents=True, exist_ok=True)
     entries = [entry for entry in json.loads((build / "compile_commands.json").read_text())
                if entry["file"].startswith(CHECKED)]
-    todo = [(entry["file"], stamps / fingerprint(entry, configuration)) for entry in entries]
+    todo = [(entry["file"], stamps / fingerprint(entry, build, configuration)) for entry in entries]
     todo = [(file, stamp) for file, stamp in todo if not stamp.exists()]
 
     def tidy(file, stamp):

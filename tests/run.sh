@@ -5,7 +5,7 @@
 #
 # For example: tests/run.sh -R masgate      only the tests whose name has masgate in it
 #              tests/run.sh -L static       only the checks of the sources and pages
-# Runs from anywhere, and again without harm. SACCADE_CACHE names the folder of the llama.cpp build.
+# Runs from anywhere, and again without harm. SACCADE_CACHE names the folder of the llama.cpp build and of what clang-tidy has seen.
 set -euo pipefail
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$project/samples/setup/setup.sh"
