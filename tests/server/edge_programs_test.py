@@ -51,7 +51,7 @@ def cloud_answers(said):
 
 
 class ReadyPipeline(unittest.TestCase):
-    """pipelines/edge-and-cloud.launch, with a clip and a server of the test's own."""
+    """pipelines/edge-cloud.launch, with a clip and a server of the test's own."""
 
     def clip(self, folder, scenes=12, width=640, height=360):
         frames = []
@@ -63,7 +63,7 @@ class ReadyPipeline(unittest.TestCase):
         return path
 
     def check(self, url):
-        words = (PROJECT / "pipelines/edge-and-cloud.launch").read_text(encoding="utf-8")
+        words = (PROJECT / "pipelines/edge-cloud.launch").read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder:
             # The server may be slow here, and each question waits for those before it; nothing is judged by it.
             slow = 4 * PATIENCE
