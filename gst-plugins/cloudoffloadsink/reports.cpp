@@ -21,6 +21,9 @@ CloudAnswer event_of(const SegmentResult &result) {
   event.verified = result.verified;
   event.bytes_sent = result.outcome.bytes_sent;
   event.took_ms = to_milliseconds(result.outcome.took);
+  event.call_bytes_sent = result.outcome.last_attempt.bytes_sent;
+  event.call_ms = to_milliseconds(result.outcome.last_attempt.took);
+  event.call_tokens = result.outcome.last_attempt.tokens;
   event.ok = result.outcome.answer.ok();
   if (!event.ok) {
     event.reason = result.outcome.answer.status().message();

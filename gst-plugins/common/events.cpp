@@ -167,7 +167,10 @@ GstEvent *new_cloud_answer(const CloudAnswer &event) {
                                     "took-ms", G_TYPE_DOUBLE, event.took_ms,                            //
                                     "tokens", G_TYPE_INT, event.tokens,                                 //
                                     "tokens-drafted", G_TYPE_INT, event.tokens_drafted,                 //
-                                    "tokens-accepted", G_TYPE_INT, event.tokens_accepted, nullptr));
+                                    "tokens-accepted", G_TYPE_INT, event.tokens_accepted,               //
+                                    "call-bytes-sent", G_TYPE_UINT64, u64(event.call_bytes_sent),       //
+                                    "call-ms", G_TYPE_DOUBLE, event.call_ms,                            //
+                                    "call-tokens", G_TYPE_INT, event.call_tokens, nullptr));
 }
 
 std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event) {
@@ -186,6 +189,9 @@ std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event) {
   parsed.tokens = count(structure, "tokens");
   parsed.tokens_drafted = count(structure, "tokens-drafted");
   parsed.tokens_accepted = count(structure, "tokens-accepted");
+  number_of(structure, "call-bytes-sent", &parsed.call_bytes_sent);
+  parsed.call_ms = number(structure, "call-ms");
+  parsed.call_tokens = count(structure, "call-tokens");
   return parsed;
 }
 

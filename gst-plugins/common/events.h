@@ -10,7 +10,8 @@
 //     saccade/link-state  {up b, round-trip-ms d, throughput d, throughput-p10 d, loss d, connect-ms d,
 //                          verifies b, bytes-sent u64, calls u64, reason s} of the cloud link
 //     saccade/answer      {owner s, id u64, text s, confidence d, partial b, verified b, ok b, reason s,
-//                          bytes-sent u64, took-ms d, tokens i, tokens-drafted i, tokens-accepted i}
+//                          bytes-sent u64, took-ms d, tokens i, tokens-drafted i, tokens-accepted i,
+//                          call-bytes-sent u64, call-ms d, call-tokens i}
 //   downstream, serialized (GST_EVENT_CUSTOM_DOWNSTREAM), on the offload pad
 //     saccade/segment-begin   {owner s, id u64, question s, start u64, end u64, draft-follows b}
 //     saccade/segment-draft   {owner s, id u64, text s, confidence d, verify b}
@@ -85,6 +86,10 @@ struct CloudAnswer {
   int tokens = 0;
   int tokens_drafted = 0;
   int tokens_accepted = 0;
+  // Of its last request alone, the wait for a draft left out: what one call costs.
+  std::uint64_t call_bytes_sent = 0;
+  double call_ms = 0;
+  int call_tokens = 0;
 };
 GstEvent *new_cloud_answer(const CloudAnswer &event);
 std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event);

@@ -116,9 +116,9 @@ void OffloadDesk::learn(const OffloadLink::Arrived &arrived) {
   const auto asked = found->second;
   open_.erase(found);
   if (!cloud.ok) return;
-  const auto bytes = static_cast<double>(cloud.bytes_sent);
+  const auto bytes = static_cast<double>(cloud.call_bytes_sent);
   router_.picture_sent(asked.pixels, bytes - asked.sound_bytes);
-  router_.cloud_answered({bytes, static_cast<double>(cloud.tokens), cloud.took_ms / 1e3, {}, {}});
+  router_.cloud_answered({bytes, static_cast<double>(cloud.call_tokens), cloud.call_ms / 1e3, {}, {}});
   if (arrived.drafted) router_.draft_judged(asked.input, !cloud.verified);
   if (cloud.tokens_drafted > 0)
     router_.draft_verified(static_cast<unsigned>(cloud.tokens_drafted),

@@ -71,6 +71,10 @@ TEST(CloudOffloadSinkDraft, TheUploadDoesNotWaitForIt) {
   while (answer.partial) answer = sink.next_answer();
   EXPECT_TRUE(answer.ok) << answer.reason;
   EXPECT_TRUE(answer.verified);
+  EXPECT_EQ(answer.call_bytes_sent, answer.bytes_sent);
+  EXPECT_GT(answer.call_ms, 0);
+  EXPECT_LE(answer.call_ms, answer.took_ms);
+  EXPECT_EQ(answer.call_tokens, 3);
   EXPECT_TRUE(has(server, 0, R"("content":"A red car")"));
 }
 

@@ -1,6 +1,7 @@
 // localmllm and the cloud behind its offload pad: who speaks for a segment in the end.
 #include <gtest/gtest.h>
 
+#include <mutex>
 #include <string>
 
 #include "localmllm_cloud.h"
@@ -65,6 +66,64 @@ TEST(LocalMllm, WhatTheCloudSaidIsKnownLater) {
     return mind.statistic("prompt-tokens");
   };
   EXPECT_GT(prompt_tokens("true"), prompt_tokens("false") + 10);
+}
+
+// What the router decided on, as it logs it.
+class RoutingLog {
+ public:
+  RoutingLog() {
+    gst_debug_set_threshold_for_name("saccade-routing", GST_LEVEL_LOG);
+    gst_debug_add_log_function(note, this, nullptr);
+  }
+  ~RoutingLog() {
+    gst_debug_remove_log_function_by_data(this);
+    gst_debug_unset_threshold_for_name("saccade-routing");
+  }
+  RoutingLog(const RoutingLog &) = delete;
+  RoutingLog &operator=(const RoutingLog &) = delete;
+
+  // The number of that name in the last decision's line.
+  double last(const std::string &name) {
+    const std::lock_guard lock(mutex_);
+    const auto field = "\"" + name + "\":";
+    const auto at = last_.find(field);
+    if (at == std::string::npos) ADD_FAILURE() << "no " << name << " in " << last_;
+    return at == std::string::npos ? 0 : std::stod(last_.substr(at + field.size()));
+  }
+
+ private:
+  static void note(GstDebugCategory *, GstDebugLevel, const char *, const char *, int, GObject *,
+                   GstDebugMessage *message, gpointer self) {
+    const std::string line = gst_debug_message_get(message);
+    auto &log = *static_cast<RoutingLog *>(self);
+    const std::lock_guard lock(log.mutex_);
+    if (line.starts_with("{\"")) log.last_ = line;
+  }
+
+  std::mutex mutex_;
+  std::string last_;
+};
+
+// Breaks when the router takes the sum over retries and calls that verify for what one call sends and takes.
+TEST(LocalMllm, ACallIsLearntFromItsLastRequest) {
+  constexpr double kBytes = 640 * 480 / 4;  // what the router believes of such a picture beforehand
+  RoutingLog log;
+  Mind mind("route-policy=cloud,prompt=\"describe the scene.\"", false, nullptr);
+  auto answer = saying("dusk");
+  answer.bytes_sent = static_cast<std::uint64_t>(5 * kBytes);
+  answer.took_ms = 60000;
+  answer.call_bytes_sent = static_cast<std::uint64_t>(kBytes);
+  answer.call_ms = 500;
+  answer.call_tokens = 1;
+  Cloud cloud(mind, answer);
+  mind.begin("video/x-raw,format=RGB,width=640,height=480,framerate=10/1");
+  mind.push(picture(1, 640 * 480 * 3));
+  mind.pull();
+  mind.pull();
+  mind.push(picture(2, 640 * 480 * 3));
+  mind.finish();
+  EXPECT_NEAR(log.last("video_bytes"), kBytes, 1);
+  EXPECT_LT(log.last("cloud_prefill"), 0.4e9) << "nanoseconds; 0.3 s were believed beforehand";
 }
 
 TEST(LocalMllm, EdgeOnlySendsNothing) {

@@ -147,6 +147,9 @@ TEST(CloudAsk, AServerThatScoresVerifiesAndGoesOn) {
   EXPECT_TRUE(has(server, 3, R"({"role":"assistant","content":"A red car"})"));
   EXPECT_TRUE(has(server, 3, R"("continue_final_message":true)"));
   EXPECT_TRUE(has(server, 3, R"("max_tokens":5)")) << "what is accepted counts";
+  EXPECT_GT(outcome.last_attempt.bytes_sent, server.requests()[3].body.size()) << "one call is learnt from";
+  EXPECT_LT(outcome.last_attempt.bytes_sent, outcome.bytes_sent - server.requests()[2].body.size());
+  EXPECT_LT(outcome.last_attempt.took, outcome.took);
 
   outcome = asker.ask(kDraft);
   EXPECT_EQ(outcome.answer.value().text, "A red bus.");

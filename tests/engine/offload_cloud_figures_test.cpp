@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "faults/fault_server.h"
 #include "faults/link_emulator.h"
@@ -88,6 +89,41 @@ TEST(CloudFigures, ANarrowLinkIsMeasured) {
     EXPECT_LE(now.throughput, sent / least);
     EXPECT_LE(now.throughput_p10, sent / least);
   }
+}
+
+// Breaks when the wait for the edge's draft counts as time of the call: a shadow upload, which is there to
+// save time, then makes the cloud look slow.
+TEST(CloudFigures, TheWaitForADraftIsNotTheLinks) {
+  constexpr double kDrafting = 0.4;
+  constexpr double kLateAcknowledgement = 0.2;  // the longest that Linux keeps one back
+  const FaultServer server({Behaviour::reply(200, completion("x"))});
+  Asker asker(settings_for(server.url()));
+  const auto began = Clock::now();
+  const auto ticket = asker.submit(20000, std::nullopt);
+  server.wait_for_bytes(20000);
+  std::this_thread::sleep_for(from_seconds(kDrafting));
+  asker.client().go_on(ticket, "");
+  const auto outcome = asker.outcome();
+  const double without = to_seconds(Clock::now() - began) - kDrafting + kLateAcknowledgement + kTicks;
+  EXPECT_GT(outcome.took, Duration::zero());
+  EXPECT_LE(to_seconds(outcome.took), without);
+  EXPECT_LE(to_seconds(outcome.last_attempt.took), without);
+  EXPECT_LE(outcome.first_text, outcome.took);
+  EXPECT_LE(to_seconds(asker.client().statistics().link.round_trip), without);
+}
+
+// Breaks when what is learnt of one call is the sum over its attempts, pauses included.
+TEST(CloudFigures, ACallCostsWhatItsLastAttemptCost) {
+  const FaultServer server(
+      {Behaviour::reply(503, "", "Retry-After: 1\r\n"), Behaviour::reply(200, completion("x"))});
+  Asker asker(settings_for(server.url()));
+  asker.submit(20000);
+  const auto outcome = asker.outcome();
+  EXPECT_EQ(outcome.attempts, 2);
+  EXPECT_EQ(2 * outcome.last_attempt.bytes_sent, outcome.bytes_sent);
+  EXPECT_GT(outcome.last_attempt.took, Duration::zero());
+  EXPECT_LE(outcome.last_attempt.took, outcome.took - milliseconds(950));
+  EXPECT_EQ(outcome.last_attempt.tokens, 1);
 }
 
 }  // namespace

@@ -29,6 +29,11 @@ Duration connection_time(SoupMessageMetrics *metrics) {
   return std::chrono::microseconds(static_cast<std::int64_t>(end - start));
 }
 
+int tokens_of(const ChatReply &reply) {
+  return reply.log_probabilities.empty() ? reply.tokens.value_or(0)
+                                         : static_cast<int>(reply.log_probabilities.size());
+}
+
 bool is_event_stream(SoupMessage *message) {
   const char *type =
       soup_message_headers_get_content_type(soup_message_get_response_headers(message), nullptr);
@@ -60,8 +65,11 @@ void CloudCall::attempt() {
   ++report_.attempts;
   attempt_started_ = Clock::now();
   timed_out_ = body_complete_ = false;
-  connecting_ = {};
+  connecting_ = held_in_attempt_ = {};
+  report_.last_attempt = {};
+  report_.upload = {};
   sent_before_.reset();
+  upload_started_ = {};
   received_.clear();
   received_size_ = 0;
   chunks_.reset();
@@ -116,17 +124,29 @@ void CloudCall::set_body() {
 void CloudCall::complete(std::string tail) {
   tail_ = std::move(tail);
   if (!held_) return;  // between two attempts: the next one has all of it
+  end_wait_for_tail();
   held_->complete(*tail_);
   deadline_ = timer(tools_.settings.timeout, &CloudCall::on_timeout);
 }
 
-void CloudCall::on_starting() { sent_before_ = tools_.wires.sent(message_.get()); }
+void CloudCall::on_starting() {
+  upload_started_ = Clock::now();
+  sent_before_ = tools_.wires.sent(message_.get());
+}
 
 // Of this attempt, up to now.
 Transfer CloudCall::uploaded() const {
   const auto now = sent_before_ ? tools_.wires.sent(message_.get()) : std::nullopt;
   if (!now) return {};
   return {now->bytes - sent_before_->bytes, now->took - sent_before_->took};
+}
+
+// An upload whose draft was late has stood still: since it began, but for the time in which bytes went up.
+void CloudCall::end_wait_for_tail() {
+  if (upload_started_ == Clock::time_point{}) return;  // it was still connecting
+  const auto waited = Clock::now() - upload_started_ - uploaded().took;
+  held_in_attempt_ = std::max(Duration::zero(), Duration(waited));
+  held_time_ += held_in_attempt_;
 }
 
 void CloudCall::on_headers(GInputStream *stream, GError *raw_error) {
@@ -182,7 +202,7 @@ void CloudCall::take(std::string_view bytes) {
   const auto before = chunks_->reply().text.size();
   if (const auto status = chunks_->take(bytes); !status.ok()) return fail(no_answer(this_attempt(), status));
   if (chunks_->reply().text.size() > before) {
-    if (report_.first_text == Duration::zero()) report_.first_text = Clock::now() - started_;
+    if (report_.first_text == Duration::zero()) report_.first_text = since_start();
     if (growth_) growth_(chunks_->reply().text);
   }
   read_more();
@@ -195,8 +215,9 @@ void CloudCall::on_body_complete() {
   if (chunks_)
     if (auto status = chunks_->finished(); !status.ok()) reply = status;
   if (!reply.ok()) return fail(no_answer(this_attempt(), reply.status()));
-  if (report_.first_text == Duration::zero()) report_.first_text = Clock::now() - started_;
+  if (report_.first_text == Duration::zero()) report_.first_text = since_start();
   end_attempt();
+  report_.last_attempt.tokens = tokens_of(reply.value());
   tools_.endpoints.attempted(report_.endpoint, false, connecting_);
   end(std::move(reply));
 }
@@ -225,12 +246,14 @@ void CloudCall::break_off() {
 // libsoup does not read the rest of it; a connection whose body is complete stays open for the next call.
 void CloudCall::end_attempt() {
   deadline_.reset();
+  if (held_ && !tail_) end_wait_for_tail();
   held_.reset();
-  report_.last_attempt = Clock::now() - attempt_started_;
+  report_.last_attempt.took = Clock::now() - attempt_started_ - held_in_attempt_;
   if (SoupMessageMetrics *metrics = soup_message_get_metrics(message_.get())) {
     const auto sent = soup_message_metrics_get_request_header_bytes_sent(metrics) +
                       soup_message_metrics_get_request_body_bytes_sent(metrics);
     report_.bytes_sent += sent;
+    report_.last_attempt.bytes_sent = sent;
     report_.requests_left += sent > 0;
     report_.bytes_received += soup_message_metrics_get_response_header_bytes_received(metrics) +
                               soup_message_metrics_get_response_body_bytes_received(metrics);
@@ -286,7 +309,7 @@ void CloudCall::end(Result<ChatReply> reply) {
   deadline_.reset();
   pause_.reset();
   over_ = true;
-  report_.took = Clock::now() - started_;
+  report_.took = since_start();
   report_.reply = std::move(reply);
   const auto done = std::move(done_);
   done(std::move(report_));  // `this` may be gone from here on

@@ -13,6 +13,7 @@
 #include "base/glib_pointer.h"
 #include "offload/chat/chat_reply.h"
 #include "offload/cloud/call_failure.h"
+#include "offload/cloud/cloud_outcome.h"
 #include "offload/cloud/cloud_settings.h"
 #include "offload/cloud/endpoint_pool.h"
 #include "offload/cloud/held_body.h"
@@ -36,10 +37,10 @@ struct CallReport {
   bool may_pass = false;           // as CloudOutcome has it
   std::size_t bytes_sent = 0;      // on the wire above TLS, headers and every attempt included
   std::size_t bytes_received = 0;  // likewise
-  Duration took{};                 // from the first attempt's start to the end, waits included
-  Duration last_attempt{};
-  Transfer upload{};      // of the last attempt
-  Duration first_text{};  // from the first attempt's start to the first text; zero when none came
+  Duration took{};                 // as CloudOutcome has it, as are the next two
+  Duration first_text{};
+  RequestCost last_attempt{};
+  Transfer upload{};  // of the last attempt
   int attempts = 0;
   int requests_left = 0;  // of them, those of which anything went over the wire
   int attempts_lost = 0;  // of them, those that failed on the way and not by the server's word
@@ -71,6 +72,8 @@ class CloudCall {
   void set_headers();
   void on_starting();
   Transfer uploaded() const;
+  void end_wait_for_tail();
+  Duration since_start() const { return Clock::now() - started_ - held_time_; }
   void read_more();
   void on_headers(GInputStream *stream, GError *error);
   void on_bytes(GBytes *bytes, GError *error);
@@ -115,6 +118,9 @@ class CloudCall {
   bool body_complete_ = false;
   Clock::time_point started_{};
   Clock::time_point attempt_started_{};
+  Clock::time_point upload_started_{};
+  Duration held_time_{};        // of all attempts: the wire waited for the tail
+  Duration held_in_attempt_{};  // of it, in the last one
   CallReport report_;
 };
 

@@ -17,6 +17,13 @@ enum class Verification {
   scored,     // in one call that scores it, and a second that goes on where the draft does not hold
 };
 
+// What one request cost, for those who learn from it what the next one will cost.
+struct RequestCost {
+  std::size_t bytes_sent = 0;  // on the wire above TLS, headers included
+  Duration took{};             // from its start to its end, the wait for a draft left out
+  int tokens = 0;              // that it answered with; 0 where that is not told
+};
+
 struct CloudOutcome {
   // tokens_guessed and tokens_guessed_right are the draft's, where it was verified.
   Result<Answer> answer = Status();
@@ -27,9 +34,11 @@ struct CloudOutcome {
   std::string asked;               // the server, as url_for_people() shows it
   std::size_t bytes_sent = 0;      // on the wire above TLS, headers and every attempt included
   std::size_t bytes_received = 0;  // likewise
-  Duration took{};                 // from the first attempt's start to the end, waits included
-  Duration first_text{};           // from there to the first words; zero when none came
-  Duration last_attempt{};
+  // From the first attempt's start to the end, pauses between attempts included. An upload that waits for the
+  // draft does not count while it waits: that is the edge's time.
+  Duration took{};
+  Duration first_text{};       // by the same clock to the first words; zero when none came
+  RequestCost last_attempt{};  // of the last call: retries and calls that verify are in none of it
   int calls = 0;
   int attempts = 0;
   int attempts_lost = 0;  // of them, those that failed on the way and not by the server's word

@@ -159,7 +159,7 @@ bool CloudClient::Worker::note(const CallReport &report, StatusKind kind) {
   // A request that was refused for its own sake came through: the link is fine.
   const bool link_is_fine = kind == StatusKind::ok || kind == StatusKind::invalid_argument;
   if (!link_is_fine) return endpoints_.failed(report.endpoint, Clock::now());
-  return endpoints_.succeeded(report.endpoint, report.last_attempt, report.upload);
+  return endpoints_.succeeded(report.endpoint, report.last_attempt.took, report.upload);
 }
 
 void CloudClient::Worker::finished(Ticket ticket, CloudOutcome outcome, const OutcomeCallback &done) {
