@@ -21,9 +21,12 @@ CloudAnswer event_of(const SegmentResult &result) {
   event.verified = result.verified;
   event.bytes_sent = result.outcome.bytes_sent;
   event.took_ms = to_milliseconds(result.outcome.took);
-  event.call_bytes_sent = result.outcome.last_attempt.bytes_sent;
-  event.call_ms = to_milliseconds(result.outcome.last_attempt.took);
-  event.call_tokens = result.outcome.last_attempt.tokens;
+  const auto &call = result.outcome.last_attempt;
+  event.call_bytes_sent = call.bytes_sent;
+  event.call_ms = to_milliseconds(call.took);
+  event.call_tokens = call.tokens;
+  if (call.server_time) event.call_server_ms = to_milliseconds(*call.server_time);
+  if (call.connecting) event.call_connect_ms = to_milliseconds(*call.connecting);
   event.ok = result.outcome.answer.ok();
   if (!event.ok) {
     event.reason = result.outcome.answer.status().message();

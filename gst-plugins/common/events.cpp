@@ -39,6 +39,15 @@ double number(const GstStructure *structure, const char *field) {
   return value;
 }
 
+std::optional<double> number_where_known(const GstStructure *structure, const char *field) {
+  double value = 0;
+  return gst_structure_get_double(structure, field, &value) ? std::optional(value) : std::nullopt;
+}
+
+void set_where_known(GstStructure *structure, const char *field, const std::optional<double> &value) {
+  if (value) gst_structure_set(structure, field, G_TYPE_DOUBLE, *value, nullptr);
+}
+
 bool truth(const GstStructure *structure, const char *field) {
   gboolean value = FALSE;
   gst_structure_get_boolean(structure, field, &value);
@@ -154,23 +163,26 @@ std::optional<LinkState> parse_link_state(GstEvent *event) {
 }
 
 GstEvent *new_cloud_answer(const CloudAnswer &event) {
-  return upstream(gst_structure_new(kAnswer,                                                            //
-                                    "owner", G_TYPE_STRING, event.owner.c_str(),                        //
-                                    "id", G_TYPE_UINT64, u64(event.id),                                 //
-                                    "text", G_TYPE_STRING, event.text.c_str(),                          //
-                                    "confidence", G_TYPE_DOUBLE, event.confidence,                      //
-                                    "partial", G_TYPE_BOOLEAN, static_cast<gboolean>(event.partial),    //
-                                    "verified", G_TYPE_BOOLEAN, static_cast<gboolean>(event.verified),  //
-                                    "ok", G_TYPE_BOOLEAN, static_cast<gboolean>(event.ok),              //
-                                    "reason", G_TYPE_STRING, event.reason.c_str(),                      //
-                                    "bytes-sent", G_TYPE_UINT64, u64(event.bytes_sent),                 //
-                                    "took-ms", G_TYPE_DOUBLE, event.took_ms,                            //
-                                    "tokens", G_TYPE_INT, event.tokens,                                 //
-                                    "tokens-drafted", G_TYPE_INT, event.tokens_drafted,                 //
-                                    "tokens-accepted", G_TYPE_INT, event.tokens_accepted,               //
-                                    "call-bytes-sent", G_TYPE_UINT64, u64(event.call_bytes_sent),       //
-                                    "call-ms", G_TYPE_DOUBLE, event.call_ms,                            //
-                                    "call-tokens", G_TYPE_INT, event.call_tokens, nullptr));
+  auto structure = gst_structure_new(kAnswer,                                                            //
+                                     "owner", G_TYPE_STRING, event.owner.c_str(),                        //
+                                     "id", G_TYPE_UINT64, u64(event.id),                                 //
+                                     "text", G_TYPE_STRING, event.text.c_str(),                          //
+                                     "confidence", G_TYPE_DOUBLE, event.confidence,                      //
+                                     "partial", G_TYPE_BOOLEAN, static_cast<gboolean>(event.partial),    //
+                                     "verified", G_TYPE_BOOLEAN, static_cast<gboolean>(event.verified),  //
+                                     "ok", G_TYPE_BOOLEAN, static_cast<gboolean>(event.ok),              //
+                                     "reason", G_TYPE_STRING, event.reason.c_str(),                      //
+                                     "bytes-sent", G_TYPE_UINT64, u64(event.bytes_sent),                 //
+                                     "took-ms", G_TYPE_DOUBLE, event.took_ms,                            //
+                                     "tokens", G_TYPE_INT, event.tokens,                                 //
+                                     "tokens-drafted", G_TYPE_INT, event.tokens_drafted,                 //
+                                     "tokens-accepted", G_TYPE_INT, event.tokens_accepted,               //
+                                     "call-bytes-sent", G_TYPE_UINT64, u64(event.call_bytes_sent),       //
+                                     "call-ms", G_TYPE_DOUBLE, event.call_ms,                            //
+                                     "call-tokens", G_TYPE_INT, event.call_tokens, nullptr);
+  set_where_known(structure, "call-server-ms", event.call_server_ms);
+  set_where_known(structure, "call-connect-ms", event.call_connect_ms);
+  return upstream(structure);
 }
 
 std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event) {
@@ -192,6 +204,8 @@ std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event) {
   number_of(structure, "call-bytes-sent", &parsed.call_bytes_sent);
   parsed.call_ms = number(structure, "call-ms");
   parsed.call_tokens = count(structure, "call-tokens");
+  parsed.call_server_ms = number_where_known(structure, "call-server-ms");
+  parsed.call_connect_ms = number_where_known(structure, "call-connect-ms");
   return parsed;
 }
 

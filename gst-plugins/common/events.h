@@ -11,7 +11,8 @@
 //                          verifies b, bytes-sent u64, calls u64, reason s} of the cloud link
 //     saccade/answer      {owner s, id u64, text s, confidence d, partial b, verified b, ok b, reason s,
 //                          bytes-sent u64, took-ms d, tokens i, tokens-drafted i, tokens-accepted i,
-//                          call-bytes-sent u64, call-ms d, call-tokens i}
+//                          call-bytes-sent u64, call-ms d, call-tokens i,
+//                          call-server-ms d, call-connect-ms d}
 //   downstream, serialized (GST_EVENT_CUSTOM_DOWNSTREAM), on the offload pad
 //     saccade/segment-begin   {owner s, id u64, question s, start u64, end u64, draft-follows b}
 //     saccade/segment-draft   {owner s, id u64, text s, confidence d, verify b}
@@ -90,6 +91,9 @@ struct CloudAnswer {
   std::uint64_t call_bytes_sent = 0;
   double call_ms = 0;
   int call_tokens = 0;
+  // Of call_ms, where the server tells its own time, and where a connection was opened; else not there.
+  std::optional<double> call_server_ms;
+  std::optional<double> call_connect_ms;
 };
 GstEvent *new_cloud_answer(const CloudAnswer &event);
 std::optional<CloudAnswer> parse_cloud_answer(GstEvent *event);

@@ -16,6 +16,10 @@ constexpr std::size_t kMostOpen = 256;  // of which nobody has heard: the oldest
 
 double pixels_of(const Image &picture) { return static_cast<double>(picture.width) * picture.height; }
 
+std::optional<double> in_seconds(const std::optional<double> &milliseconds) {
+  return milliseconds ? std::optional(*milliseconds / 1e3) : std::nullopt;
+}
+
 LinkSnapshot snapshot_of(const LinkState &state) {
   LinkSnapshot link;
   link.up = state.up;
@@ -118,7 +122,8 @@ void OffloadDesk::learn(const OffloadLink::Arrived &arrived) {
   if (!cloud.ok) return;
   const auto bytes = static_cast<double>(cloud.call_bytes_sent);
   router_.picture_sent(asked.pixels, bytes - asked.sound_bytes);
-  router_.cloud_answered({bytes, static_cast<double>(cloud.call_tokens), cloud.call_ms / 1e3, {}, {}});
+  router_.cloud_answered({bytes, static_cast<double>(cloud.call_tokens), cloud.call_ms / 1e3,
+                          in_seconds(cloud.call_server_ms), in_seconds(cloud.call_connect_ms)});
   if (arrived.drafted) router_.draft_judged(asked.input, !cloud.verified);
   if (cloud.tokens_drafted > 0)
     router_.draft_verified(static_cast<unsigned>(cloud.tokens_drafted),

@@ -1,6 +1,8 @@
 // What the sink does with the edge's drafts: uploads that begin before them, verification, growing answers.
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "cloudoffloadsink_testing.h"
@@ -126,6 +128,23 @@ TEST(CloudOffloadSinkDraft, TheLinkIsToldOfWithTheStream) {
   const auto state = next_link_state(sink);
   EXPECT_TRUE(state.up);
   EXPECT_EQ(state.bytes_sent, 0U);
+}
+
+// Breaks when nobody upstream learns how long the server itself took, or takes silence for no time at all.
+TEST(CloudOffloadSinkDraft, TheServersOwnTimeIsToldOf) {
+  const FaultServer server(
+      {Behaviour::events({chunk("A bus", "stop", R"(,"timings":{"prompt_ms":20,"predicted_ms":30})")}),
+       Behaviour::events({chunk("A bus", "stop")})});
+  Sink sink(endpoint(server));
+  for (const std::uint64_t id : {1U, 2U}) {
+    sink.begin(id, "What?");
+    sink.frame(id, 0, true);
+    auto answer = sink.next_answer();
+    while (answer.partial) answer = sink.next_answer();
+    EXPECT_EQ(answer.call_server_ms, id == 1 ? std::optional(50.0) : std::nullopt);
+    ASSERT_TRUE(answer.call_connect_ms) << "each opens a connection";
+    EXPECT_LT(*answer.call_connect_ms, answer.call_ms);
+  }
 }
 
 // Breaks when nobody upstream learns what the link is like, or what it cost.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "localmllm_cloud.h"
@@ -104,10 +105,10 @@ class RoutingLog {
   std::string last_;
 };
 
-// Breaks when the router takes the sum over retries and calls that verify for what one call sends and takes.
-TEST(LocalMllm, ACallIsLearntFromItsLastRequest) {
-  constexpr double kBytes = 640 * 480 / 4;  // what the router believes of such a picture beforehand
-  RoutingLog log;
+constexpr double kBytes = 640 * 480 / 4;  // what the router believes of such a picture beforehand
+
+// Learns from one call and decides once more; server_ms: what the server told of its own time.
+void learn(const std::optional<double> &server_ms) {
   Mind mind("route-policy=cloud,prompt=\"describe the scene.\"", false, nullptr);
   auto answer = saying("dusk");
   answer.bytes_sent = static_cast<std::uint64_t>(5 * kBytes);
@@ -115,6 +116,7 @@ TEST(LocalMllm, ACallIsLearntFromItsLastRequest) {
   answer.call_bytes_sent = static_cast<std::uint64_t>(kBytes);
   answer.call_ms = 500;
   answer.call_tokens = 1;
+  answer.call_server_ms = server_ms;
   Cloud cloud(mind, answer);
   mind.begin("video/x-raw,format=RGB,width=640,height=480,framerate=10/1");
   mind.push(picture(1, 640 * 480 * 3));
@@ -122,8 +124,23 @@ TEST(LocalMllm, ACallIsLearntFromItsLastRequest) {
   mind.pull();
   mind.push(picture(2, 640 * 480 * 3));
   mind.finish();
+}
+
+// Breaks when the router takes the sum over retries and calls that verify for what one call sends and takes.
+TEST(LocalMllm, ACallIsLearntFromItsLastRequest) {
+  RoutingLog log;
+  learn(std::nullopt);
   EXPECT_NEAR(log.last("video_bytes"), kBytes, 1);
   EXPECT_LT(log.last("cloud_prefill"), 0.4e9) << "nanoseconds; 0.3 s were believed beforehand";
+}
+
+// Breaks when a server's own time is not told from the way's.
+TEST(LocalMllm, AServersOwnTimeIsLearnt) {
+  RoutingLog log;
+  learn(0);
+  EXPECT_LT(log.last("cloud_prefill"), 0.1e9) << "all of it was the way";
+  learn(500);
+  EXPECT_GT(log.last("cloud_prefill"), 0.4e9) << "none of it was";
 }
 
 TEST(LocalMllm, EdgeOnlySendsNothing) {

@@ -229,6 +229,22 @@ TEST(ChatCompletion, WhatIsToldOfADraftIsRead) {
   EXPECT_FALSE(parse_chat_completion(kGood).value().predicted_right);
 }
 
+// Breaks when a server's own time is read wrongly, or half of it, or nonsense, for all.
+TEST(ChatCompletion, TheServersTimeIsRead) {
+  const auto told = [](const std::string &timings) {
+    const auto reply =
+        parse_chat_completion(R"({"choices":[{"message":{"content":"x"}}],"timings":)" + timings + "}");
+    EXPECT_TRUE(reply.ok()) << timings;
+    return reply.value().server_time;
+  };
+  EXPECT_EQ(told(R"({"prompt_ms":120.5,"predicted_ms":80})"), std::chrono::microseconds(200500));
+  EXPECT_EQ(told(R"({"prompt_ms":0,"predicted_ms":0})"), Duration::zero());
+  for (const char *nonsense :
+       {"{}", "[]", "7", R"({"prompt_ms":1})", R"({"prompt_ms":-1,"predicted_ms":1})",
+        R"({"prompt_ms":1e300,"predicted_ms":1})", R"({"prompt_ms":"1","predicted_ms":1})"})
+    EXPECT_FALSE(told(nonsense)) << nonsense;
+}
+
 // Breaks when a server's own words flood a log line or smuggle control characters into it.
 TEST(ChatCompletion, ComplaintsAreOneShortPrintableLine) {
   const auto complaint =

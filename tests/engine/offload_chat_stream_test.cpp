@@ -19,7 +19,8 @@ constexpr std::string_view kStream =
     "}\n\n"
     "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\n\n"
     "data: {\"choices\":[],\"usage\":{\"completion_tokens\":3,"
-    "\"completion_tokens_details\":{\"accepted_prediction_tokens\":1}}}\n\n"
+    "\"completion_tokens_details\":{\"accepted_prediction_tokens\":1}},"
+    "\"timings\":{\"prompt_ms\":20,\"predicted_ms\":30.5}}\n\n"
     "data: [DONE]\n\n";
 
 void expect_all(const ChatStream &stream) {
@@ -30,6 +31,7 @@ void expect_all(const ChatStream &stream) {
   EXPECT_TRUE(stream.reply().truncated);
   EXPECT_EQ(stream.reply().tokens, 3);
   EXPECT_EQ(stream.reply().predicted_right, 1);
+  EXPECT_EQ(stream.reply().server_time, std::chrono::microseconds(50500));
 }
 
 // Breaks when it matters where the network cuts the bytes, or how a server ends its lines.

@@ -124,6 +124,9 @@ TEST(CloudFigures, ACallCostsWhatItsLastAttemptCost) {
   EXPECT_GT(outcome.last_attempt.took, Duration::zero());
   EXPECT_LE(outcome.last_attempt.took, outcome.took - milliseconds(950));
   EXPECT_EQ(outcome.last_attempt.tokens, 1);
+  ASSERT_TRUE(outcome.last_attempt.connecting);
+  EXPECT_LT(*outcome.last_attempt.connecting, outcome.last_attempt.took);
+  EXPECT_FALSE(outcome.last_attempt.server_time) << "it told of none";
 }
 
 }  // namespace

@@ -193,7 +193,6 @@ TEST(CostModel, OutliersAndBrokenNumbersAreLimited) {
   broken.timings.encode = Duration::min();
   broken.timings.prefill = Duration::max();
   for (int i = 0; i < 100; ++i) model.edge_answered(broken);
-  model.compressed(Duration::max());
   for (const double bad : {kNan, kInf, -1.0, 1e300}) {
     model.cloud_answered({bad, 1, 1});
     model.cloud_answered({1, 1, bad});

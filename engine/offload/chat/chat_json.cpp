@@ -14,6 +14,7 @@ constexpr int kMaxDepth = 64;                     // a chat completion is about 
 constexpr std::size_t kMaxComplaint = 200;        // bytes of the server's own words in an error sentence
 constexpr float kLeastLogProbability = -1000.0F;  // servers write -9999 or -inf for "never"
 constexpr int kMostTokens = 1'000'000'000;
+constexpr double kMostMilliseconds = 1e9;
 
 std::optional<float> log_probability_of(JsonNode *node) {
   if (!is_number(node) || std::isnan(json_node_get_double(node))) return std::nullopt;
@@ -25,6 +26,13 @@ std::optional<int> count_of(JsonNode *node) {
   const auto number = whole_number_of(node);
   if (!number || *number < 0 || *number > kMostTokens) return std::nullopt;
   return static_cast<int>(*number);
+}
+
+std::optional<Duration> milliseconds_of(JsonNode *node) {
+  if (!is_number(node)) return std::nullopt;
+  const double number = json_node_get_double(node);
+  if (!(number >= 0 && number <= kMostMilliseconds)) return std::nullopt;
+  return from_seconds(number / 1e3);
 }
 
 // An entry of prompt_logprobs names the token that stands there and, where that is another, the one that the
@@ -112,6 +120,13 @@ void read_usage(JsonNode *root, ChatReply &reply) {
     reply.predicted_right = right;
   if (const auto wrong = count_of(member(details, "rejected_prediction_tokens")))
     reply.predicted_wrong = wrong;
+}
+
+void read_timings(JsonNode *root, ChatReply &reply) {
+  JsonNode *timings = member(root, "timings");
+  const auto reading = milliseconds_of(member(timings, "prompt_ms"));
+  const auto answering = milliseconds_of(member(timings, "predicted_ms"));
+  if (reading && answering) reply.server_time = *reading + *answering;
 }
 
 void read_prompt_tokens(JsonNode *root, ChatReply &reply) {

@@ -23,8 +23,9 @@ Status error_in(JsonNode *root);
 bool read_log_probabilities(JsonNode *choice, std::vector<float> &values);
 // Of choices[0].finish_reason.
 void read_finish(JsonNode *choice, ChatReply &reply);
-// Of usage and prompt_logprobs.
+// Of usage, timings and prompt_logprobs.
 void read_usage(JsonNode *root, ChatReply &reply);
+void read_timings(JsonNode *root, ChatReply &reply);
 void read_prompt_tokens(JsonNode *root, ChatReply &reply);
 
 }  // namespace saccade::chat_json

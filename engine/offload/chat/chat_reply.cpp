@@ -48,6 +48,7 @@ Result<ChatReply> parse_chat_completion(std::string_view body) {
   if (!read_log_probabilities(choice, reply.log_probabilities)) reply.log_probabilities.clear();
   read_finish(choice, reply);
   read_usage(root, reply);
+  read_timings(root, reply);
   read_prompt_tokens(root, reply);
   return reply;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/time.h"
 #include "mllm/answer.h"
 
 namespace saccade {
@@ -30,7 +31,9 @@ struct ChatReply {
   bool truncated = false;                // at max_tokens
   std::optional<int> predicted_right;    // tokens of the prediction that were accepted; empty = not told
   std::optional<int> predicted_wrong;
-  std::optional<int> tokens;                              // of the text
+  std::optional<int> tokens;  // of the text
+  // What the server took to read the prompt and to answer, as llama.cpp's tells it; empty = not told.
+  std::optional<Duration> server_time;
   std::optional<std::vector<PromptToken>> prompt_tokens;  // empty = not told
 };
 

@@ -45,6 +45,7 @@ Status ChatStream::take_event() {
   JsonNode *root = json_parser_get_root(parsed.value().get());
   if (auto error = error_in(root); !error.ok()) return error;
   read_usage(root, reply_);
+  read_timings(root, reply_);
   JsonArray *choices = array_of(member(root, "choices"));
   if (!choices) return {StatusKind::corrupt, "a piece of it holds no choices"};
   any_ = true;

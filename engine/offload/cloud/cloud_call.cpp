@@ -218,6 +218,8 @@ void CloudCall::on_body_complete() {
   if (report_.first_text == Duration::zero()) report_.first_text = since_start();
   end_attempt();
   report_.last_attempt.tokens = tokens_of(reply.value());
+  report_.last_attempt.server_time = reply.value().server_time;
+  if (connecting_ > Duration::zero()) report_.last_attempt.connecting = connecting_;
   tools_.endpoints.attempted(report_.endpoint, false, connecting_);
   end(std::move(reply));
 }

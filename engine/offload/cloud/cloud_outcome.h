@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
@@ -22,6 +23,10 @@ struct RequestCost {
   std::size_t bytes_sent = 0;  // on the wire above TLS, headers included
   Duration took{};             // from its start to its end, the wait for a draft left out
   int tokens = 0;              // that it answered with; 0 where that is not told
+  // Of `took`, the server's own time, as it tells it, and what it took to open the connection, one way there
+  // and back; empty where it does not tell, and where a connection was open.
+  std::optional<Duration> server_time;
+  std::optional<Duration> connecting;
 };
 
 struct CloudOutcome {

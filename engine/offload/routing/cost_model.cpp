@@ -35,11 +35,11 @@ CostModel::CostModel(CostPriors priors)
     : encode_(to_seconds(priors.encode)),
       prefill_(to_seconds(priors.prefill_per_token) * priors.prefill_tokens),
       decode_(to_seconds(priors.decode_per_token) * priors.answer_tokens),
-      compress_(to_seconds(priors.compress)),
       edge_total_(encode_.mean() + prefill_.mean() + decode_.mean()),
       prefill_tokens_(priors.prefill_tokens),
       answer_tokens_(priors.answer_tokens),
       fit_(priors.call),
+      compress_(bounded(to_seconds(priors.compress), 0, kMostSeconds, 0)),
       edge_surprise_(kRecent),
       cloud_surprise_(kRecent),
       beyond_fit_(kLately),
@@ -99,7 +99,7 @@ Forecast CostModel::cloud(const CloudWork &work, const LinkSnapshot &link) const
   const auto bytes = static_cast<double>(work.bytes);
   const double slower_latency = std::max(0.0, to_seconds(link.connect_time) - fit_.coefficients().latency);
   const double attempts = 1 / (1 - bounded(link.loss, 0, kMostLoss, 0));
-  const double mean = compress_.mean() + attempts * (call_time(bytes, tokens) + slower_latency);
+  const double mean = compress_ + attempts * (call_time(bytes, tokens) + slower_latency);
   double p95 = mean + attempts * cloud_p95_surprise_;
   if (link.throughput_p10 > 0) {
     const double slow_upload = bytes / link.throughput_p10 - to_seconds(upload(work.bytes));
@@ -112,6 +112,6 @@ Duration CostModel::upload(std::size_t bytes) const {
   return duration(static_cast<double>(bytes) * fit_.coefficients().seconds_per_byte);
 }
 
-Duration CostModel::compress() const { return duration(compress_.mean()); }
+Duration CostModel::compress() const { return duration(compress_); }
 
 }  // namespace saccade

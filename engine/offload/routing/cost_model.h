@@ -31,7 +31,7 @@ struct CostPriors {
   Duration decode_per_token = std::chrono::milliseconds(15);
   double prefill_tokens = 80;
   double answer_tokens = 16;
-  Duration compress = std::chrono::milliseconds(10);
+  Duration compress = std::chrono::milliseconds(10);  // of a picture; stays, since the sink makes it
   CallTimeCoefficients call{};
 };
 
@@ -60,7 +60,6 @@ class CostModel {
 
   // A local answer with its timings and token counts.
   void edge_answered(const Answer &answer);
-  void compressed(Duration took) { compress_.add(to_seconds(took)); }
   void cloud_answered(const CallTimes &call);
 
   Forecast edge(const EdgeWork &work) const;
@@ -79,14 +78,14 @@ class CostModel {
   double edge_service(double prefill_tokens, double answer_tokens) const;  // seconds, the queue left out
   double call_time(double bytes, double tokens) const;                     // likewise, compressing left out
 
-  RunningMean encode_;  // these five in seconds
+  RunningMean encode_;  // these four in seconds
   RunningMean prefill_;
   RunningMean decode_;
-  RunningMean compress_;
   RunningMean edge_total_;
   RunningMean prefill_tokens_;
   RunningMean answer_tokens_;
   CallTimeFit fit_;
+  double compress_;  // seconds
   // How much longer than foreseen, negative when shorter; the quantiles are taken when something is added.
   DurationStatistics edge_surprise_;
   DurationStatistics cloud_surprise_;

@@ -24,7 +24,6 @@ class Router {
 
   // What came of it. None of these has to be called, the decisions are only as good as what was learnt.
   void edge_answered(const Answer &answer) { costs_.edge_answered(answer); }
-  void compressed(Duration took) { costs_.compressed(took); }
   void cloud_answered(const CallTimes &call) { costs_.cloud_answered(call); }
   // A draft was made, and then found doubtful, or corrected by the cloud, or it stood.
   void draft_judged(const RouterInput &input, bool poor) { doubt_.learn(features_of(input), poor); }
