@@ -167,7 +167,7 @@ TEST(LocalMllmCloudSound, ItsBytesAreNotThePictures) {
   constexpr int kBelieved = kBytes / 12;            // and half of that before any was sent
   const DecisionWatch watch;
   auto answer = saying("a whistle");
-  answer.bytes_sent = kPicture + kSound;
+  answer.call_bytes_sent = kPicture + kSound;
   Mind mind("route-policy=cloud,offload-sound=true", false, nullptr);
   Cloud cloud(mind, answer);
   mind.begin();

@@ -13,6 +13,7 @@ namespace saccade {
 namespace {
 
 using faults::Behaviour;
+using faults::chunk;
 using faults::completion;
 using faults::FaultServer;
 using std::chrono::milliseconds;
@@ -104,6 +105,41 @@ TEST(CloudClient, EverySubmitThatWasTakenEndsOnceWhenStoppedMeanwhile) {
     submitter.join();
     EXPECT_EQ(outcomes.count(), taken);
   }
+}
+
+// Breaks when every question pays for a connection of its own, whether its answer comes whole or streams.
+TEST(CloudClient, TheConnectionStaysOpen) {
+  for (const auto &reply :
+       {Behaviour::reply(200, completion("yes")), Behaviour::events({chunk("yes", "stop")})}) {
+    const FaultServer server({reply.kept_open()});
+    Outcomes outcomes;
+    auto client = CloudClient::create(settings_for(server.url()));
+    ASSERT_TRUE(client.ok());
+    for (std::size_t i = 1; i <= 3; ++i) {
+      ASSERT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
+      EXPECT_TRUE(outcomes.wait_for(i).answer.ok());
+    }
+    EXPECT_EQ(server.request_count(), 3U);
+    EXPECT_EQ(server.connection_count(), 1U);
+  }
+}
+
+// Breaks when a connection that the server has closed meanwhile costs the question, or part of it.
+TEST(CloudClient, AConnectionThatWentStaleIsMadeAnew) {
+  const FaultServer server({Behaviour::reply(200, completion("yes")).kept_open(), Behaviour::reset(),
+                            Behaviour::reply(200, completion("no"))});
+  Outcomes outcomes;
+  auto client = CloudClient::create(settings_for(server.url()));
+  ASSERT_TRUE(client.ok());
+  for (std::size_t i = 1; i <= 2; ++i) {
+    ASSERT_TRUE(client.value()->submit(kQuestion, {.done = outcomes.callback()}).ok());
+    ASSERT_TRUE(outcomes.wait_for(i).answer.ok()) << outcomes.wait_for(i).answer.status().message();
+  }
+  EXPECT_EQ(outcomes.wait_for(2).answer.value().text, "no");
+  EXPECT_EQ(outcomes.count(), 2U);
+  const auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_EQ(requests[2].body, requests[0].body);
 }
 
 // Breaks when a dead server is asked for every segment, or when nobody is told that it may be tried again: a

@@ -127,8 +127,8 @@ std::optional<Request> read_request(const std::stop_token &stop, int fd, std::at
 std::string head(const Behaviour &behaviour, const std::string &length_header) {
   const bool typed = behaviour.headers.find("Content-Type") != std::string::npos;
   return "HTTP/1.1 " + std::to_string(behaviour.status) + " Whatever\r\n" +
-         (typed ? "" : "Content-Type: application/json\r\n") + "Connection: close\r\n" + length_header +
-         behaviour.headers + "\r\n";
+         (typed ? "" : "Content-Type: application/json\r\n") +
+         (behaviour.keeps ? "" : "Connection: close\r\n") + length_header + behaviour.headers + "\r\n";
 }
 
 std::string length_of(std::size_t bytes) { return "Content-Length: " + std::to_string(bytes) + "\r\n"; }
@@ -166,6 +166,7 @@ void behave(const std::stop_token &stop, int fd, const Behaviour &behaviour) {
   switch (behaviour.kind) {
     case Behaviour::Kind::reply:
       send_all(stop, fd, head(behaviour, length_of(behaviour.body.size())) + behaviour.body);
+      if (behaviour.keeps) return;
       ::shutdown(fd, SHUT_WR);
       return wait_until_client_leaves(stop, fd);
     case Behaviour::Kind::hang: return wait_until_client_leaves(stop, fd);
@@ -228,6 +229,7 @@ void FaultServer::accept_connections(const std::stop_token &stop) {
     if (!readable(listener_)) continue;
     const int connection = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (connection < 0) continue;
+    ++connection_count_;
     connections_.emplace_back([this, connection](const std::stop_token &asked) {
       serve(asked, connection);
       ::close(connection);
@@ -236,8 +238,11 @@ void FaultServer::accept_connections(const std::stop_token &stop) {
 }
 
 void FaultServer::serve(const std::stop_token &stop, int connection) {
-  if (auto request = read_request(stop, connection, bytes_))
-    behave(stop, connection, note(std::move(*request)));
+  while (auto request = read_request(stop, connection, bytes_)) {
+    const auto behaviour = note(std::move(*request));
+    behave(stop, connection, behaviour);
+    if (!behaviour.keeps) return;
+  }
 }
 
 Behaviour FaultServer::note(Request request) {

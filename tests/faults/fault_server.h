@@ -35,6 +35,7 @@ struct Behaviour {
   std::string headers = {};  // more header lines, each ending in \r\n
   std::string body = {};
   std::size_t announced = 0;
+  bool keeps = false;  // the connection, for the next request, after a reply
 
   static Behaviour reply(int status, std::string body, std::string headers = {}) {
     return {Kind::reply, status, std::move(headers), std::move(body)};
@@ -49,6 +50,12 @@ struct Behaviour {
   static Behaviour drip(std::string body) { return {Kind::drip, 200, {}, std::move(body)}; }
   static Behaviour reset() { return {Kind::reset}; }
   static Behaviour flood(std::size_t announced) { return {Kind::flood, 200, {}, {}, announced}; }
+
+  Behaviour kept_open() const {
+    auto same = *this;
+    same.keeps = true;
+    return same;
+  }
 };
 
 // A well-formed chat completion that says `text`, each token with the given log-probability.
@@ -71,6 +78,7 @@ class FaultServer {
   std::string url() const;  // of the server's root, without a slash at the end
   std::vector<Request> requests() const;
   std::size_t request_count() const;
+  std::size_t connection_count() const { return connection_count_; }
   // Blocks until that many requests have been read in full.
   void wait_for_requests(std::size_t count) const;
   // Blocks until that many bytes have come, of requests that are whole or not.
@@ -85,6 +93,7 @@ class FaultServer {
   int listener_ = -1;
   int port_ = 0;
   std::atomic<std::size_t> bytes_ = 0;
+  std::atomic<std::size_t> connection_count_ = 0;
   mutable std::mutex mutex_;
   std::vector<Request> requests_;
   std::vector<std::jthread> connections_;

@@ -119,6 +119,9 @@ void CloudCall::set_body() {
   const auto whole = head_ + *tail_;
   const BytesPointer bytes(g_bytes_new(whole.data(), whole.size()));
   soup_message_set_request_body_from_bytes(message_.get(), kJson, bytes.get());
+  // Else libsoup opens a connection for each POST. A connection that turns out to be closed is then made
+  // anew, with the whole body: a question may be asked twice.
+  soup_message_add_flags(message_.get(), SOUP_MESSAGE_IDEMPOTENT);
 }
 
 void CloudCall::complete(std::string tail) {
