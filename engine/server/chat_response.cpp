@@ -89,6 +89,13 @@ void write_usage(JsonText &json, const ChatRequest &request, const Answer &answe
   json.end_object();
 }
 
+// As llama-server names them: what the answer took here, so that an edge can tell the way from the server.
+void write_timings(JsonText &json, const Answer &answer) {
+  json.name("timings").begin_object();
+  json.name("prompt_ms").real(to_milliseconds(answer.timings.encode + answer.timings.prefill));
+  json.name("predicted_ms").real(to_milliseconds(answer.timings.decode)).end_object();
+}
+
 const char *finish_reason(const Answer &answer) { return answer.truncated ? "length" : "stop"; }
 
 // A chunk with one choice whose delta has the named text.
@@ -115,6 +122,7 @@ std::string completion_json(const ResponseHead &head, const ChatRequest &request
   write_log_probabilities(json, request, answer);
   json.name("finish_reason").string(finish_reason(answer)).end_object().end_array();
   write_usage(json, request, answer);
+  write_timings(json, answer);
   write_prompt_log_probabilities(json, request, answer);
   return json.end_object().text();
 }
@@ -133,6 +141,7 @@ std::string chunk_of_end(const ResponseHead &head, const ChatRequest &request, c
   json.name("delta").begin_object().end_object();
   write_log_probabilities(json, request, answer);
   json.name("finish_reason").string(finish_reason(answer)).end_object().end_array();
+  write_timings(json, answer);
   return json.end_object().text();
 }
 

@@ -54,6 +54,9 @@ TEST_F(ServerChatTest, AnswersAsTheEngineDoes) {
     EXPECT_EQ(found.number({"usage", "total_tokens"}), expected.prompt_tokens + 1);
     EXPECT_NEAR(found.number({"choices", "0", "logprobs", "content", "0", "logprob"}),
                 expected.token_log_probabilities.front(), 1e-3);
+    // A picture is encoded and read; of a word that the first pass chose nothing may be left to do.
+    EXPECT_GT(found.number({"timings", "prompt_ms"}), 0);
+    EXPECT_GE(found.number({"timings", "predicted_ms"}), 0);
   }
 }
 
@@ -110,6 +113,7 @@ TEST_F(ServerChatTest, AStreamsPiecesAreTheWholeAnswer) {
   EXPECT_EQ(joined, whole.content());
   const Json end(all[all.size() - 2]);
   EXPECT_EQ(end.text({"choices", "0", "finish_reason"}), "stop");
+  EXPECT_GT(end.number({"timings", "prompt_ms"}), 0);
   EXPECT_EQ(end.length({"choices", "0", "logprobs", "content"}),
             whole.length({"choices", "0", "logprobs", "content"}));
 }
