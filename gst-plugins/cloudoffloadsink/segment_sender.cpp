@@ -183,20 +183,19 @@ bool SegmentSender::wait_for_space(const std::function<bool()> &give_up) {
 }
 
 void SegmentSender::drain(Duration patience, const std::function<bool()> &give_up) {
-  std::vector<std::pair<Serial, std::optional<CloudClient::Ticket>>> left;
+  std::vector<Serial> left;
   const auto gather = [&](auto wanted) {
     left.clear();
     for (const auto &[serial, segment] : segments_) {
-      if (wanted(segment)) left.emplace_back(serial, segment.ticket);
+      if (wanted(segment)) left.push_back(serial);
     }
   };
   std::unique_lock lock(mutex_);
   gather([](const Segment &segment) { return !segment.complete || segment.waits_for_draft(); });
   lock.unlock();
-  for (const auto &[serial, ticket] : left) {
+  for (const Serial serial : left) {
     end(serial,
         {StatusKind::invalid_argument, "the stream ended before the segment's last frame or draft came"});
-    if (ticket) client_->cancel(*ticket);
   }
 
   lock.lock();
@@ -204,10 +203,8 @@ void SegmentSender::drain(Duration patience, const std::function<bool()> &give_u
   if (give_up()) return;
   gather([](const Segment &) { return true; });
   lock.unlock();
-  for (const auto &[serial, ticket] : left) {
+  for (const Serial serial : left)
     end(serial, {StatusKind::timed_out, "the stream ended and no answer came within drain-timeout"});
-    if (ticket) client_->cancel(*ticket);
-  }
 }
 
 // --- Any thread
@@ -239,10 +236,10 @@ void SegmentSender::cancel_those(Wanted wanted) {
       return true;
     });
     statistics_.cancelled += cancelled.size();
-    changed_.notify_all();
   }
+  wake();  // who waits for these segments
   for (const auto &segment : cancelled) {
-    if (segment.ticket) client_->cancel(*segment.ticket);
+    if (segment.ticket) withdraw(*segment.ticket);
     if (segment.left) account(segment.what, segment.made, settings_.cloud.endpoint, "cancelled");
   }
 }

@@ -141,6 +141,7 @@ class SegmentSender {
   void send(Serial serial, const std::stop_token &stop);
   void not_sent(Serial serial);
   void place(Serial serial, CloudClient::Ticket ticket, bool without_draft);
+  void withdraw(CloudClient::Ticket ticket);
   void grow(Serial serial, const std::string &text);
   void end(Serial serial, CloudOutcome outcome, bool link_is_down = false);
   void end(Serial serial, Status why);

@@ -124,7 +124,13 @@ void SegmentSender::place(Serial serial, CloudClient::Ticket ticket, bool withou
     }
   }
   if (draft) return client_->go_on(ticket, *draft);
-  client_->cancel(ticket);  // it ended or was cancelled
+  withdraw(ticket);  // it ended or was cancelled
+}
+
+// The client gives the call up, if it is still out, and whoever waits for room looks again.
+void SegmentSender::withdraw(CloudClient::Ticket ticket) {
+  client_->cancel(ticket);
+  wake();
 }
 
 void SegmentSender::grow(Serial serial, const std::string &text) {
@@ -171,7 +177,7 @@ void SegmentSender::account(const SegmentBegin &what, AuditRecord made, const Cl
           outcome.answer.ok() ? "answered" : outcome.answer.status().message());
 }
 
-// Ends the segment if it is still open, and says so.
+// Ends the segment if it is still open, and its call with it, and says so.
 void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) {
   Segment segment;
   {
@@ -182,6 +188,7 @@ void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) 
     segments_.erase(found);
     ++reporting_;
   }
+  if (segment.ticket) withdraw(*segment.ticket);
   if (segment.left) account(segment.what, segment.made, outcome);
   if (outcome.answer.ok() || !keep(segment, outcome.answer.status())) {
     SegmentResult result;

@@ -98,6 +98,23 @@ TEST(CloudOffloadSinkDraft, AnUploadIsGivenUpWithItsSegment) {
   EXPECT_EQ(statistic(sink.element(), "cancelled"), 1U);
 }
 
+// Breaks when an upload whose draft was lost on its way here keeps its place when the next segment begins:
+// after max-in-flight of them nothing would be asked any more.
+TEST(CloudOffloadSinkDraft, AnUploadIsGivenUpWhenTheNextSegmentBegins) {
+  const FaultServer server({verifying("A", " car", 0, 0)});
+  Sink sink(endpoint(server) + "max-in-flight=1");
+  sink.begin(1, "What?", true);
+  sink.frame(1, 0, true);
+  server.wait_for_bytes(500);
+  sink.begin(2, "And now?");
+  EXPECT_EQ(sink.next_answer().reason, "another segment began before this one's last frame or draft came");
+  sink.frame(2, 0, true);
+  auto answer = sink.next_answer();
+  while (answer.partial) answer = sink.next_answer();
+  EXPECT_EQ(answer.id, 2U);
+  EXPECT_TRUE(answer.ok) << answer.reason;
+}
+
 // Breaks when a draft that never comes holds a place for ever.
 TEST(CloudOffloadSinkDraft, ThatNeverComesIsReported) {
   const FaultServer server({verifying("No", " car", 0, 0)});

@@ -157,6 +157,20 @@ TEST(CloudOffloadSink, ACancelledSegmentIsNotAnsweredAndFreesItsPlace) {
   EXPECT_EQ(server.request_count(), 2U);
 }
 
+// Breaks when who waits for a place is not told that a cancelled segment has left its own.
+TEST(CloudOffloadSink, ACancelledPlaceIsTakenByWhoWaitsForIt) {
+  constexpr std::uint64_t kSegments = 20;
+  const FaultServer server({Behaviour::hang()});
+  Sink sink(endpoint(server) + "max-in-flight=1");
+  gst_harness_set_live(sink.harness(), FALSE);
+  for (std::uint64_t id = 1; id <= kSegments; ++id) {
+    sink.begin(id, "What?");
+    sink.frame(id, 0, true);
+    if (id > 1) sink.cancel(id - 1);
+    server.wait_for_requests(id);
+  }
+}
+
 // Breaks when a cloud that is down is silent, or stops the stream.
 TEST(CloudOffloadSink, AServerThatIsDownIsAWarningAndAnAnswerThatIsNone) {
   Sink sink("endpoint=" + faults::refused_url() + " retries=1 retry-backoff-factor=0");
