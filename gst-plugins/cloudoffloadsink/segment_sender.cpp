@@ -203,8 +203,10 @@ void SegmentSender::drain(Duration patience, const std::function<bool()> &give_u
   if (give_up()) return;
   gather([](const Segment &) { return true; });
   lock.unlock();
-  for (const Serial serial : left)
-    end(serial, {StatusKind::timed_out, "the stream ended and no answer came within drain-timeout"});
+  CloudOutcome late;
+  late.answer = Status(StatusKind::timed_out, "the stream ended and no answer came within drain-timeout");
+  late.may_pass = true;
+  for (const Serial serial : left) end(serial, late);
 }
 
 // --- Any thread

@@ -145,7 +145,7 @@ class SegmentSender {
   void grow(Serial serial, const std::string &text);
   void end(Serial serial, CloudOutcome outcome, bool link_is_down = false);
   void end(Serial serial, Status why);
-  bool keep(Segment &segment, const Status &why);
+  bool keep(Segment &segment, const CloudOutcome &outcome);
   void account(const SegmentBegin &what, AuditRecord made, const std::string &endpoint, std::string outcome);
   void account(const SegmentBegin &what, AuditRecord made, const CloudOutcome &outcome);
   void report(const SegmentResult &result);

@@ -150,13 +150,11 @@ void SegmentSender::end(Serial serial, Status why) {
   end(serial, std::move(none));
 }
 
-// True when it will be asked later: what the network or the server's state has hindered, and not the
-// question.
-bool SegmentSender::keep(Segment &segment, const Status &why) {
-  const bool passes = why.kind() == StatusKind::unavailable || why.kind() == StatusKind::timed_out ||
-                      why.kind() == StatusKind::not_found || why.kind() == StatusKind::exhausted;
-  if (!spool_ || !passes || segment.plain || segment.for_spool.empty()) return false;
-  return spool_->keep({segment.what, std::move(segment.for_spool), segment.max_tokens, why});
+// True when it will be asked later.
+bool SegmentSender::keep(Segment &segment, const CloudOutcome &outcome) {
+  if (!spool_ || !outcome.may_pass || segment.plain || segment.for_spool.empty()) return false;
+  return spool_->keep(
+      {segment.what, std::move(segment.for_spool), segment.max_tokens, outcome.answer.status()});
 }
 
 // What left, or began to leave.
@@ -190,7 +188,7 @@ void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) 
   }
   if (segment.ticket) withdraw(*segment.ticket);
   if (segment.left) account(segment.what, segment.made, outcome);
-  if (outcome.answer.ok() || !keep(segment, outcome.answer.status())) {
+  if (outcome.answer.ok() || !keep(segment, outcome)) {
     SegmentResult result;
     result.verified = confirms(outcome.answer, segment.draft);
     result.plain = segment.plain;

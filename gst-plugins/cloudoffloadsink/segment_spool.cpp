@@ -9,6 +9,10 @@ namespace {
 // Between two questions of which the first was not answered: the link may be up and the server down.
 constexpr auto kPause = std::chrono::seconds(1);
 constexpr std::size_t kMostToKeep = 64;  // that wait for the disk
+// How often a server may fail over one segment before that is given up, so that it is not the segment that
+// fails it and keeps all others waiting. A server that fails everybody is tried once a minute: for more than
+// an hour and a half. A link that is down does not count, for nothing leaves then.
+constexpr int kMostAttempts = 100;
 constexpr char kRun = '@';
 
 std::string name_of_this_run() {
@@ -18,6 +22,11 @@ std::string name_of_this_run() {
 Status status_of(const SpoolLoss &loss) {
   const auto kind = loss.why == SpoolLoss::Why::damaged ? StatusKind::corrupt : StatusKind::exhausted;
   return {kind, loss.sentence};
+}
+
+Status given_up(const Status &why, int attempts) {
+  return {why.kind(),
+          why.message() + "; it was asked " + std::to_string(attempts) + " times by now and is given up"};
 }
 
 }  // namespace
@@ -138,7 +147,7 @@ void SegmentSpool::ask_next() {
                                      callbacks_.room();
                                    }});
   if (sent.ok()) return;
-  (void)spool_->put_back(ticket);
+  (void)spool_->not_asked(ticket);
   pause(true);
 }
 
@@ -152,14 +161,17 @@ void SegmentSpool::take_answer(const Asked &asked, CloudOutcome outcome) {
   bool ours = false;
   const auto segment = segment_of(asked.header, &ours);
   callbacks_.left(segment, asked.media, outcome);
-  const auto kind = outcome.answer.status().kind();
-  // A request that is refused for its own sake would be refused again; what the stop cut off would not.
-  const bool over =
-      kind == StatusKind::ok || kind == StatusKind::invalid_argument || kind == StatusKind::corrupt;
-  if (!over) {
+  const auto why = outcome.answer.status();
+  const bool cut_off = why.kind() == StatusKind::cancelled;  // by the stop
+  if (cut_off || (outcome.may_pass && outcome.bytes_sent == 0)) {
+    (void)spool_->not_asked(asked.ticket);
+    return pause(false);
+  }
+  if (outcome.may_pass && asked.header.attempts < kMostAttempts) {
     (void)spool_->put_back(asked.ticket);
     return pause(false);
   }
+  if (outcome.may_pass) outcome.answer = given_up(why, asked.header.attempts);
   (void)spool_->done(asked.ticket);
   callbacks_.ended(segment, std::move(outcome), ours);
 }

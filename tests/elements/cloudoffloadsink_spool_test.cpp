@@ -28,6 +28,29 @@ class CloudOffloadSinkSpool : public ::testing::Test {
     return "endpoint=" + url + " retries=0 spool-folder=" + folder_ + " ";
   }
 
+  // Of the only segment that waits, once nobody has the folder: NUMBER-ATTEMPTS.segment.
+  std::string the_file() const {
+    std::vector<std::string> names;
+    for (const auto &entry : std::filesystem::directory_iterator(folder_)) {
+      if (entry.path().extension() == ".segment") names.push_back(entry.path().string());
+    }
+    EXPECT_EQ(names.size(), 1U);
+    return names.empty() ? std::string() : names[0];
+  }
+  // Leaves one segment on the disk that was asked so often already.
+  void leave_one(int attempts) const {
+    {
+      Sink sink(spooled(faults::refused_url()));
+      sink.begin(7, "Which colour?");
+      sink.frame(7, 0, true);
+      gst_harness_push_event(sink.harness(), gst_event_new_eos());
+    }
+    const auto name = the_file();
+    char ending[32];
+    std::snprintf(ending, sizeof ending, "-%06d.segment", attempts);
+    std::filesystem::rename(name, name.substr(0, name.rfind('-')) + ending);
+  }
+
   std::string folder_;
 };
 
@@ -123,6 +146,45 @@ TEST_F(CloudOffloadSinkSpool, WhatIsRefusedDoesNotWait) {
   sink.frame(1, 0, true);
   EXPECT_FALSE(sink.next_answer().ok);
   EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
+}
+
+// Breaks when a question to which the model says nothing is asked for ever: live, or from the disk, where
+// all others would wait behind it.
+TEST_F(CloudOffloadSinkSpool, WhatTheModelSaysNothingToDoesNotWait) {
+  leave_one(0);
+  const FaultServer server({Behaviour::reply(200, completion("  "))});
+  Sink sink(spooled(server.url()));
+  EXPECT_NE(sink.next_warning().find("answered with nothing"), std::string::npos);
+  EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
+  sink.begin(1, "Which colour?");
+  sink.frame(1, 0, true);
+  EXPECT_FALSE(sink.next_answer().ok);
+  EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
+  EXPECT_EQ(server.request_count(), 2U);
+}
+
+// Breaks when a segment over which the server fails keeps the others waiting for ever, or goes without a
+// word.
+TEST_F(CloudOffloadSinkSpool, WhatFailsTheServerIsGivenUpInTheEnd) {
+  leave_one(99);
+  const FaultServer server({Behaviour::reply(500, "")});
+  Sink sink(spooled(server.url()));
+  const auto warning = sink.next_warning();
+  EXPECT_NE(warning.find("asked 100 times by now and is given up"), std::string::npos) << warning;
+  EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
+  EXPECT_EQ(server.request_count(), 1U);
+}
+
+// Breaks when a long night without a link counts against what waits for its end.
+TEST_F(CloudOffloadSinkSpool, ALinkThatIsDownDoesNotCount) {
+  leave_one(99);
+  {
+    Sink sink(spooled(faults::refused_url()));
+    wait_for(sink, "link-state");  // three calls have failed
+    EXPECT_EQ(statistic(sink.element(), "waiting"), 1U);
+  }
+  const auto name = the_file();
+  EXPECT_NE(name.find("-000099.segment"), std::string::npos) << name;
 }
 
 // Breaks when a stop loses what was about to be written.

@@ -102,6 +102,27 @@ TEST(Spool, WhatWasNotAnsweredWaitsAgainAtItsPlace) {
   EXPECT_EQ(spool->statistics().out, 1U);
 }
 
+// If this fails, a segment is given up for attempts in which nothing of it left, or two of them share a file.
+TEST(Spool, WhatWasNotAskedWaitsAgainAndDoesNotCount) {
+  const TemporaryFolder folder;
+  {
+    const auto spool = opened(in(folder));
+    put(*spool, segment_of(1));
+    for (int time = 0; time < 3; ++time) {
+      const auto taken = take(*spool).taken;
+      ASSERT_TRUE(taken);
+      EXPECT_EQ(taken->segment.header.attempts, 1);
+      EXPECT_TRUE(spool->not_asked(taken->ticket).ok());
+      EXPECT_EQ(spool->not_asked(taken->ticket).kind(), StatusKind::invalid_argument) << "it waits already";
+    }
+    EXPECT_EQ(spool->statistics().out, 0U);
+  }
+  const auto spool = opened(in(folder));
+  const auto taken = take(*spool).taken;
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->segment.header.attempts, 1);
+}
+
 // If this fails, a restart forgets segments, their order or how often they were tried.
 TEST(Spool, OpeningTheFolderRestoresEverything) {
   const TemporaryFolder folder;

@@ -344,6 +344,18 @@ Status Spool::put_back(Ticket ticket) {
   return {};
 }
 
+Status Spool::not_asked(Ticket ticket) {
+  const std::lock_guard lock(mutex_);
+  const auto held = out(ticket);
+  if (!held.ok()) return held.status();
+  held.value()->out = false;
+  --statistics_.out;
+  int &attempts = held.value()->header.attempts;
+  auto renamed = folder_->rename(name_of(ticket, attempts), name_of(ticket, attempts - 1));
+  if (renamed.ok()) --attempts;
+  return renamed;
+}
+
 SpoolStatistics Spool::statistics() const {
   const std::lock_guard lock(mutex_);
   return statistics_;

@@ -49,7 +49,7 @@ struct SpoolHeader {
   // Filled in by put().
   WallTime created{};
   Sha256 content{};  // of the pictures and the sound
-  int attempts = 0;  // how often take() gave it out
+  int attempts = 0;  // how often take() gave it out; see not_asked()
 };
 
 // What a segment shows and lets hear.
@@ -125,6 +125,9 @@ class Spool {
   Status done(Ticket ticket);
   // It was not answered: it waits again, at its old place. Errors as done().
   Status put_back(Ticket ticket);
+  // Nothing of it left: as put_back(), and this time does not count as an attempt. Where the disk refuses
+  // that, it waits all the same, with the attempt counted.
+  Status not_asked(Ticket ticket);
 
   SpoolStatistics statistics() const;
 
