@@ -256,8 +256,8 @@ void SegmentSender::stop() {
   cancel_all();
   queue_.stop();
   cancel_all();
-  if (spool_) spool_->stop();
   if (client_) client_->stop();  // null where create() failed
+  if (spool_) spool_->stop();    // behind it, for what it has to say of what it was asked
 }
 
 SenderStatistics SegmentSender::statistics() const {

@@ -84,8 +84,8 @@ void SegmentSpool::work(const std::stop_token &stop) {
       std::unique_lock lock(mutex_);
       // Looked at again now and then: nobody says when the client has room, or the pause is over.
       changed_.wait_for(lock, stop, kPause, [&] { return !to_keep_.empty() || outcome_ || may_ask(); });
+      if (stop.stop_requested() && to_keep_.empty() && !outcome_) return;
       to_keep.swap(to_keep_);
-      if (stop.stop_requested() && to_keep.empty()) return;
       outcome.swap(outcome_);
       if (outcome) asked.swap(asked_);
       ask = !stop.stop_requested() && may_ask();

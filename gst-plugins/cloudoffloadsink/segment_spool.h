@@ -50,8 +50,9 @@ class SegmentSpool {
   bool keep(Waiting segment);
   // Nothing is asked before the first of these.
   void link_is(bool up);
-  // Writes what keep() was given and ends the thread; what the cloud is asked meanwhile waits for the next
-  // start.
+  // Writes what keep() was given, takes what the client has answered, and ends the thread. The client is to
+  // be stopped before: then it has said of all that it was asked what became of it, and what it could not
+  // answer waits for the next start.
   void stop();
 
   SpoolStatistics statistics() const { return spool_->statistics(); }

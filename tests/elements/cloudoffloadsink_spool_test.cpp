@@ -15,6 +15,14 @@ using faults::Behaviour;
 using faults::completion;
 using faults::FaultServer;
 
+std::string contents_of(const std::string &path) {
+  gchar *contents = nullptr;
+  EXPECT_TRUE(g_file_get_contents(path.c_str(), &contents, nullptr, nullptr)) << path;
+  std::string text = contents ? contents : "";
+  g_free(contents);
+  return text;
+}
+
 class CloudOffloadSinkSpool : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -94,11 +102,9 @@ TEST_F(CloudOffloadSinkSpool, SegmentsOutliveTheProcess) {
   while (const EventPtr event{gst_harness_try_pull_upstream_event(sink.harness())})
     EXPECT_FALSE(parse_cloud_answer(event.get())) << "its owner is gone";
   EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
-  gchar *lines = nullptr;
-  ASSERT_TRUE(g_file_get_contents(log.c_str(), &lines, nullptr, nullptr));
-  EXPECT_NE(std::string(lines).find(R"("owner":"mllm0","id":7)"), std::string::npos) << lines;
-  EXPECT_NE(std::string(lines).find(R"("outcome":"answered")"), std::string::npos) << lines;
-  g_free(lines);
+  const auto lines = contents_of(log);
+  EXPECT_NE(lines.find(R"("owner":"mllm0","id":7)"), std::string::npos) << lines;
+  EXPECT_NE(lines.find(R"("outcome":"answered")"), std::string::npos) << lines;
   std::filesystem::remove(log);
 }
 
@@ -118,10 +124,8 @@ TEST_F(CloudOffloadSinkSpool, SoundsOutliveTheProcess) {
   const auto sounds = sounds_in(server.requests().at(0).body);
   ASSERT_EQ(sounds.size(), 1U);
   EXPECT_EQ(sounds[0], wav_file(clip));
-  gchar *lines = nullptr;
-  ASSERT_TRUE(g_file_get_contents(log.c_str(), &lines, nullptr, nullptr));
-  EXPECT_NE(std::string(lines).find(R"("sound":{"bytes":1644,)"), std::string::npos) << lines;
-  g_free(lines);
+  const auto lines = contents_of(log);
+  EXPECT_NE(lines.find(R"("sound":{"bytes":1644,)"), std::string::npos) << lines;
   std::filesystem::remove(log);
 }
 
@@ -202,6 +206,23 @@ TEST_F(CloudOffloadSinkSpool, AStopWritesWhatWaits) {
   Sink sink(spooled(server.url()));
   for (int i = 0; i < kSegments; ++i) wait_for(sink, "cloud-answer");
   EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
+}
+
+// Breaks when an upload that a stop cuts off has left without a line that says so, or its segment is lost.
+TEST_F(CloudOffloadSinkSpool, WhatTheStopCutsOffIsAccountedFor) {
+  leave_one(3);
+  const auto log = folder_ + ".audit";
+  const FaultServer server({Behaviour::hang()});
+  {
+    Sink sink(spooled(server.url()) + "audit-log=" + log);
+    server.wait_for_requests(1);
+  }
+  const auto lines = contents_of(log);
+  EXPECT_NE(lines.find(R"("owner":"mllm0","id":7)"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("was cancelled"), std::string::npos) << lines;
+  EXPECT_NE(lines.find(server.url()), std::string::npos) << lines;
+  EXPECT_NE(the_file().find("-000003.segment"), std::string::npos) << "the stop is no fault of the server's";
+  std::filesystem::remove(log);
 }
 
 // Breaks when a folder that cannot serve is only noticed when the first segment is lost.
