@@ -83,6 +83,7 @@ Status SegmentSender::open_spool() {
            },
        .left = [this](const SegmentBegin &segment, const SegmentMedia &media,
                       const CloudOutcome &outcome) { account(segment, account_of(media), outcome); },
+       .trouble = callbacks_.trouble,
        .room = [this] { wake(); }});
   if (!spool.ok()) return spool.status();
   spool_ = std::move(spool).value();

@@ -122,7 +122,7 @@ void SegmentSpool::put(const Waiting &segment) {
 void SegmentSpool::ask_next() {
   auto next = spool_->take();
   if (!next.ok()) {
-    lose({}, next.status());
+    say(next.status());
     return pause(false);
   }
   tell(next.value().lost);
@@ -147,7 +147,7 @@ void SegmentSpool::ask_next() {
                                      callbacks_.room();
                                    }});
   if (sent.ok()) return;
-  (void)spool_->not_asked(ticket);
+  say(spool_->not_asked(ticket));
   pause(true);
 }
 
@@ -164,16 +164,27 @@ void SegmentSpool::take_answer(const Asked &asked, CloudOutcome outcome) {
   const auto why = outcome.answer.status();
   const bool cut_off = why.kind() == StatusKind::cancelled;  // by the stop
   if (cut_off || (outcome.may_pass && outcome.bytes_sent == 0)) {
-    (void)spool_->not_asked(asked.ticket);
+    say(spool_->not_asked(asked.ticket));
     return pause(false);
   }
   if (outcome.may_pass && asked.header.attempts < kMostAttempts) {
-    (void)spool_->put_back(asked.ticket);
+    say(spool_->put_back(asked.ticket));
     return pause(false);
   }
   if (outcome.may_pass) outcome.answer = given_up(why, asked.header.attempts);
-  (void)spool_->done(asked.ticket);
+  if (auto done = spool_->done(asked.ticket); done.ok()) {
+    said_.clear();
+  } else {
+    say({done.kind(), done.message() + "; the segment in it is asked again at the next start"});
+  }
   callbacks_.ended(segment, std::move(outcome), ours);
+}
+
+// What goes wrong with the folder: once, while it goes on.
+void SegmentSpool::say(const Status &trouble) {
+  if (trouble.ok() || trouble.message() == said_) return;
+  said_ = trouble.message();
+  callbacks_.trouble(trouble);
 }
 
 void SegmentSpool::lose(const SegmentBegin &segment, Status why, bool ours) {

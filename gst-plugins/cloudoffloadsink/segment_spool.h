@@ -36,6 +36,7 @@ class SegmentSpool {
     std::function<void(const SegmentBegin &, CloudOutcome, bool ours)> ended;
     // Sent, whatever came of it.
     std::function<void(const SegmentBegin &, const SegmentMedia &, const CloudOutcome &)> left;
+    std::function<void(const Status &)> trouble;  // with the folder, that costs no answer
     std::function<void()> room;  // the client has room again that was taken for what waited; on its thread
   };
 
@@ -72,6 +73,7 @@ class SegmentSpool {
   void take_answer(const Asked &asked, CloudOutcome outcome);
   void lose(const SegmentBegin &segment, Status why, bool ours = true);
   void tell(const std::vector<SpoolLoss> &losses);
+  void say(const Status &trouble);
   void pause(bool asked_before);
   std::string owner_of_this_run(const std::string &owner) const { return owner + run_; }
   SegmentBegin segment_of(const SpoolHeader &header, bool *ours) const;
@@ -81,6 +83,8 @@ class SegmentSpool {
   CloudClient &client_;
   const Callbacks callbacks_;
   const std::string run_;  // tells this run's owners from those of others, whose ids began at 1, too
+
+  std::string said_;  // of the trouble that goes on; the worker's alone
 
   mutable std::mutex mutex_;  // all below
   std::condition_variable_any changed_;
