@@ -8,6 +8,8 @@ namespace saccade::gst {
 
 namespace {
 
+// Audit lines that may wait for the disk. More hold the client up: nothing leaves without its line.
+constexpr std::size_t kQueuedLines = 1024;
 constexpr std::size_t kQueuedFrames = 8;         // raw copies that may wait for the JPEG encoder
 constexpr std::size_t kRememberedSegments = 64;  // begun lately: their late frames belong to nobody else
 
@@ -43,6 +45,7 @@ Result<std::unique_ptr<SegmentSender>> SegmentSender::create(CloudOffloadSetting
     auto audit = AuditLog::open(self->settings_.audit);
     if (!audit.ok()) return audit.status();
     sender->audit_.emplace(std::move(audit).value());
+    sender->lines_.start();
   }
   if (auto status = sender->open_spool(); !status.ok()) return status;
   sender->queue_.start();
@@ -52,6 +55,14 @@ Result<std::unique_ptr<SegmentSender>> SegmentSender::create(CloudOffloadSetting
 SegmentSender::SegmentSender(CloudOffloadSettings settings, Callbacks callbacks)
     : settings_(std::move(settings)),
       callbacks_(std::move(callbacks)),
+      lines_({.process =
+                  [this](const AuditRecord &line, const std::stop_token &) {
+                    if (const auto written = audit_->append(line); !written.ok()) callbacks_.trouble(written);
+                  },
+              .forward = [](const EventPtr &) {},
+              .dropped = {},
+              .replacement = {},
+              .event_dropped = {}}),
       queue_({.process = [this](QueuedFrame frame,
                                 const std::stop_token &stop) { process(std::move(frame), stop); },
               .forward = [](const EventPtr &) {},
@@ -64,6 +75,7 @@ SegmentSender::SegmentSender(CloudOffloadSettings settings, Callbacks callbacks)
                   },
               .replacement = {},
               .event_dropped = {}}) {
+  lines_.configure(kQueuedLines, Leaky::none);
   queue_.configure(kQueuedFrames, Leaky::upstream);
 }
 
@@ -81,8 +93,9 @@ Status SegmentSender::open_spool() {
              result.owner_knows = ours;
              report(result);
            },
-       .left = [this](const SegmentBegin &segment, const SegmentMedia &media,
-                      const CloudOutcome &outcome) { account(segment, account_of(media), outcome); },
+       .left = [this](
+                   const SegmentBegin &segment, const SegmentMedia &media,
+                   const CloudOutcome &outcome) { account(record_of(segment, account_of(media)), outcome); },
        .trouble = callbacks_.trouble,
        .room = [this] { wake(); }});
   if (!spool.ok()) return spool.status();
@@ -235,6 +248,7 @@ void SegmentSender::cancel_those(Wanted wanted) {
     const std::lock_guard lock(mutex_);
     std::erase_if(segments_, [&](auto &entry) {
       if (!wanted(entry.second)) return false;
+      answer_is_useless(entry.first, "cancelled");
       cancelled.push_back(std::move(entry.second));
       return true;
     });
@@ -243,7 +257,6 @@ void SegmentSender::cancel_those(Wanted wanted) {
   wake();  // who waits for these segments
   for (const auto &segment : cancelled) {
     if (segment.ticket) withdraw(*segment.ticket);
-    if (segment.left) account(segment.what, segment.made, settings_.cloud.endpoint, "cancelled");
   }
 }
 
@@ -259,13 +272,18 @@ void SegmentSender::stop() {
   cancel_all();
   if (client_) client_->stop();  // null where create() failed
   if (spool_) spool_->stop();    // behind it, for what it has to say of what it was asked
+  lines_.drain();                // behind both, for what has left
+  lines_.stop();
 }
 
 SenderStatistics SegmentSender::statistics() const {
+  // Before the lock, which the streaming thread wants, too: the spool may be waiting for the disk.
+  const auto cloud = client_->statistics();
+  const auto spool = spool_ ? spool_->statistics() : SpoolStatistics();
   const std::lock_guard lock(mutex_);
   SenderStatistics now = statistics_;
-  now.cloud = client_->statistics();
-  if (spool_) now.spool = spool_->statistics();
+  now.cloud = cloud;
+  now.spool = spool;
   return now;
 }
 

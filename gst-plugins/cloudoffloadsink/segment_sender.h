@@ -55,7 +55,7 @@ struct SenderStatistics {
   CloudStatistics cloud;
 };
 
-// Callbacks run on the worker's or the client's thread, never under a lock, and must not block; stop() must
+// Callbacks run on the sender's own threads, never under a lock, and must not block; stop() must
 // not be called from one. begin(), draft() and frame() belong to the streaming thread; the rest may be called
 // from any.
 class SegmentSender {
@@ -96,7 +96,9 @@ class SegmentSender {
   void wake();  // has every wait ask its `give_up` again
 
   void set_flushing(bool flushing);  // on: cancels everything; off: takes frames again
-  void stop();                       // cancels everything and ends both threads, in bounded time; idempotent
+  // Cancels everything, writes what is to be written and ends all threads, in bounded time unless the disk
+  // hangs; idempotent.
+  void stop();
 
   SenderStatistics statistics() const;
 
@@ -108,7 +110,6 @@ class SegmentSender {
     SegmentMedia media;      // the sound once it is complete
     SoundClip heard{};       // before that
     AuditRecord made;        // what was done to its pictures, and what its sound is
-    bool left = false;       // they are on their way
     SegmentMedia for_spool;  // the same, when there is one, as soon as they are complete
     int max_tokens = 0;
     bool plain = false;
@@ -139,15 +140,16 @@ class SegmentSender {
   Status add(Serial serial, PictureMaker::Made made);
   bool complete(Serial serial);
   void send(Serial serial, const std::stop_token &stop);
-  void not_sent(Serial serial);
   void place(Serial serial, CloudClient::Ticket ticket, bool without_draft);
   void withdraw(CloudClient::Ticket ticket);
   void grow(Serial serial, const std::string &text);
   void end(Serial serial, CloudOutcome outcome, bool link_is_down = false);
   void end(Serial serial, Status why);
   bool keep(Segment &segment, const CloudOutcome &outcome);
-  void account(const SegmentBegin &what, AuditRecord made, const std::string &endpoint, std::string outcome);
-  void account(const SegmentBegin &what, AuditRecord made, const CloudOutcome &outcome);
+  void called(Serial serial, CloudOutcome outcome);
+  void answer_is_useless(Serial serial, const std::string &why);  // mutex_ held
+  static AuditRecord record_of(const SegmentBegin &what, AuditRecord made);
+  void account(AuditRecord record, const CloudOutcome &outcome);
   void report(const SegmentResult &result);
   void cancel_all();
   template <typename Wanted>
@@ -163,12 +165,16 @@ class SegmentSender {
   mutable std::mutex mutex_;  // guards what follows, up to the queue
   std::condition_variable_any changed_;
   std::map<Serial, Segment> segments_;  // begun and not ended
-  std::deque<std::uint64_t> begun_;     // ids of the latest segment-begin events
-  int reporting_ = 0;                   // segments that ended and are being told of
+  // What is on its way, with the outcome where its segment ended first, until the client has said whom it
+  // asked; empty without an audit log.
+  std::map<Serial, AuditRecord> uploads_;
+  std::deque<std::uint64_t> begun_;  // ids of the latest segment-begin events
+  int reporting_ = 0;                // segments that ended and are being told of
   Serial last_serial_ = 0;
   bool live_ = false;
   SenderStatistics statistics_;
 
+  StageQueue<AuditRecord> lines_;  // for the audit log: the disk may take its time
   StageQueue<QueuedFrame> queue_;  // last, so that its worker ends before what it uses
 };
 

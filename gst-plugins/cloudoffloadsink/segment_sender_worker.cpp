@@ -90,24 +90,23 @@ void SegmentSender::send(Serial serial, const std::stop_token &stop) {
     question = {settings_.model, segment.what.question, std::move(segment.media.images), segment.max_tokens,
                 std::move(segment.media.sound)};
     draft = segment.to_verify();
-    segment.left = true;
+    if (audit_) uploads_.emplace(serial, record_of(segment.what, std::move(segment.made)));
     segment.held = !draft;
   }
-  const auto ticket = client_->submit(
-      std::move(question), {.done = [this, serial](CloudOutcome outcome) { end(serial, std::move(outcome)); },
-                            .growth = [this, serial](const std::string &text) { grow(serial, text); },
-                            .draft = draft});
+  const auto ticket =
+      client_->submit(std::move(question),
+                      {.done = [this, serial](CloudOutcome outcome) { called(serial, std::move(outcome)); },
+                       .growth = [this, serial](const std::string &text) { grow(serial, text); },
+                       .draft = draft});
   if (!ticket.ok()) {
-    not_sent(serial);
+    {
+      const std::lock_guard lock(mutex_);
+      uploads_.erase(serial);  // nothing left
+    }
     return end(serial, CloudClient::outcome_of_refusal(ticket.status()),
                ticket.status().kind() == StatusKind::unavailable);
   }
   place(serial, ticket.value(), !draft);
-}
-
-void SegmentSender::not_sent(Serial serial) {
-  const std::lock_guard lock(mutex_);
-  if (const auto found = segments_.find(serial); found != segments_.end()) found->second.left = false;
 }
 
 // The segment's ticket; what happened to it while it was on its way to the client is made up for.
@@ -157,22 +156,38 @@ bool SegmentSender::keep(Segment &segment, const CloudOutcome &outcome) {
       {segment.what, std::move(segment.for_spool), segment.max_tokens, outcome.answer.status()});
 }
 
-// What left, or began to leave.
-void SegmentSender::account(const SegmentBegin &what, AuditRecord made, const std::string &endpoint,
-                            std::string outcome) {
-  if (!audit_) return;
-  made.time = std::chrono::system_clock::now();
-  made.endpoint = endpoint;
+AuditRecord SegmentSender::record_of(const SegmentBegin &what, AuditRecord made) {
   made.owner = what.owner;
   made.id = what.id;
   made.question = what.question;
-  made.outcome = std::move(outcome);
-  if (const auto status = audit_->append(made); !status.ok()) callbacks_.trouble(status);
+  return made;
 }
 
-void SegmentSender::account(const SegmentBegin &what, AuditRecord made, const CloudOutcome &outcome) {
-  account(what, std::move(made), outcome.asked,
-          outcome.answer.ok() ? "answered" : outcome.answer.status().message());
+// What the client says of a call, once per call.
+void SegmentSender::called(Serial serial, CloudOutcome outcome) {
+  std::optional<AuditRecord> record;
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto upload = uploads_.extract(serial)) record = std::move(upload.mapped());
+  }
+  if (record) account(std::move(*record), outcome);
+  end(serial, std::move(outcome));
+}
+
+// Its segment has ended without it.
+void SegmentSender::answer_is_useless(Serial serial, const std::string &why) {
+  const auto upload = uploads_.find(serial);
+  if (upload != uploads_.end()) upload->second.outcome = why;
+}
+
+// What left, or began to leave.
+void SegmentSender::account(AuditRecord record, const CloudOutcome &outcome) {
+  if (!audit_) return;
+  record.time = std::chrono::system_clock::now();
+  record.endpoint = outcome.asked;
+  if (record.outcome.empty())
+    record.outcome = outcome.answer.ok() ? "answered" : outcome.answer.status().message();
+  lines_.push(std::move(record));
 }
 
 // Ends the segment if it is still open, and its call with it, and says so.
@@ -184,10 +199,10 @@ void SegmentSender::end(Serial serial, CloudOutcome outcome, bool link_is_down) 
     if (found == segments_.end()) return;
     segment = std::move(found->second);
     segments_.erase(found);
+    if (!outcome.answer.ok()) answer_is_useless(serial, outcome.answer.status().message());
     ++reporting_;
   }
   if (segment.ticket) withdraw(*segment.ticket);
-  if (segment.left) account(segment.what, segment.made, outcome);
   if (outcome.answer.ok() || !keep(segment, outcome)) {
     SegmentResult result;
     result.verified = confirms(outcome.answer, segment.draft);

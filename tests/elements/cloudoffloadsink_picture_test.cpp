@@ -1,10 +1,14 @@
 // What the sink makes of pictures before they leave: cut, sized for the link, faces blurred, accounted for.
 #include <glib/gstdio.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "cloudoffloadsink_testing.h"
 #include "common/metas.h"
@@ -131,6 +135,82 @@ TEST(CloudOffloadSinkPicture, WhatWasGivenUpIsAccountedForToo) {
   std::getline(file, line);
   EXPECT_NE(line.find(R"("outcome":"cancelled")"), std::string::npos) << line;
   EXPECT_NE(line.find("Which colour?"), std::string::npos) << line;
+  std::filesystem::remove_all(pattern);
+}
+
+// Breaks when who got the pictures of an upload that was given up stands in no line, or a server does that
+// never saw them.
+TEST(CloudOffloadSinkPicture, WhoGotWhatWasGivenUpIsNamed) {
+  std::string pattern = testing::TempDir() + "saccade-audit-XXXXXX";
+  ASSERT_NE(g_mkdtemp(pattern.data()), nullptr);
+  const auto path = pattern + "/audit.jsonl";
+  const FaultServer server({Behaviour::hang()});
+  {
+    Sink sink("endpoint=\"" + faults::refused_url() + ", " + server.url() +
+              "\" retries=1 retry-backoff-factor=0 drain-timeout=0.05 timeout=3600 audit-log=" + path);
+    sink.begin(1, "Which colour?");
+    sink.frame(1, 0, true);
+    server.wait_for_requests(1);
+    sink.cancel(1);
+    sink.begin(2, "Which colour?");
+    sink.frame(2, 0, true);
+    server.wait_for_requests(2);
+    gst_harness_push_event(sink.harness(), gst_event_new_eos());
+  }
+  std::ifstream file(path);
+  for (const char *outcome : {"\"outcome\":\"cancelled\"", "drain-timeout"}) {
+    std::string line;
+    std::getline(file, line);
+    EXPECT_NE(line.find(outcome), std::string::npos) << line;
+    EXPECT_NE(line.find("\"endpoint\":\"" + server.url() + "/"), std::string::npos) << line;
+  }
+  std::filesystem::remove_all(pattern);
+}
+
+// Which threads post on a bus.
+struct Posters {
+  std::mutex mutex;
+  std::thread::id of_answer;
+  std::thread::id of_warning;
+
+  static GstBusSyncReply note(GstBus *, GstMessage *message, gpointer posters) {
+    auto self = static_cast<Posters *>(posters);
+    const std::lock_guard lock(self->mutex);
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING) self->of_warning = std::this_thread::get_id();
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT) self->of_answer = std::this_thread::get_id();
+    return GST_BUS_PASS;
+  }
+};
+
+// Breaks when the stream, or the client, waits for the disk that the log is written to. The disk is full
+// because files of this process may not grow for a while: the warning comes from the thread that writes.
+TEST(CloudOffloadSinkPicture, NobodyWaitsForTheLog) {
+  std::string pattern = testing::TempDir() + "saccade-audit-XXXXXX";
+  ASSERT_NE(g_mkdtemp(pattern.data()), nullptr);
+  const FaultServer server({Behaviour::reply(200, completion("x"))});
+  Posters posters;
+  rlimit usual{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &usual), 0);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  {
+    Sink sink(endpoint(server) + "audit-log=" + pattern + "/audit.jsonl");
+    const BusPtr bus(gst_element_get_bus(sink.element()));
+    gst_bus_set_sync_handler(bus.get(), Posters::note, &posters, nullptr);
+    const rlimit full{10, usual.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+    sink.begin(1, "Which colour?");
+    sink.frame(1, 0, true);
+    EXPECT_NE(sink.next_warning().find("audit.jsonl"), std::string::npos);
+    EXPECT_TRUE(sink.next_answer().ok);
+    gst_element_set_state(sink.element(), GST_STATE_NULL);
+    gst_bus_set_sync_handler(bus.get(), nullptr, nullptr, nullptr);
+  }
+  ::setrlimit(RLIMIT_FSIZE, &usual);
+  ::signal(SIGXFSZ, handler);
+  const std::lock_guard lock(posters.mutex);
+  EXPECT_NE(posters.of_warning, std::thread::id());
+  EXPECT_NE(posters.of_warning, std::this_thread::get_id());
+  EXPECT_NE(posters.of_warning, posters.of_answer);
   std::filesystem::remove_all(pattern);
 }
 

@@ -102,6 +102,7 @@ TEST_F(CloudOffloadSinkSpool, SegmentsOutliveTheProcess) {
   while (const EventPtr event{gst_harness_try_pull_upstream_event(sink.harness())})
     EXPECT_FALSE(parse_cloud_answer(event.get())) << "its owner is gone";
   EXPECT_EQ(statistic(sink.element(), "waiting"), 0U);
+  gst_element_set_state(sink.element(), GST_STATE_NULL);  // writes what is to be written
   const auto lines = contents_of(log);
   EXPECT_NE(lines.find(R"("owner":"mllm0","id":7)"), std::string::npos) << lines;
   EXPECT_NE(lines.find(R"("outcome":"answered")"), std::string::npos) << lines;
@@ -124,6 +125,7 @@ TEST_F(CloudOffloadSinkSpool, SoundsOutliveTheProcess) {
   const auto sounds = sounds_in(server.requests().at(0).body);
   ASSERT_EQ(sounds.size(), 1U);
   EXPECT_EQ(sounds[0], wav_file(clip));
+  gst_element_set_state(sink.element(), GST_STATE_NULL);  // writes what is to be written
   const auto lines = contents_of(log);
   EXPECT_NE(lines.find(R"("sound":{"bytes":1644,)"), std::string::npos) << lines;
   std::filesystem::remove(log);
