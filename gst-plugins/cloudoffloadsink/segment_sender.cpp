@@ -13,6 +13,10 @@ constexpr std::size_t kQueuedLines = 1024;
 constexpr std::size_t kQueuedFrames = 8;         // raw copies that may wait for the JPEG encoder
 constexpr std::size_t kRememberedSegments = 64;  // begun lately: their late frames belong to nobody else
 
+SegmentBegin begun(const SpooledSegment &segment) {
+  return {segment.owner, segment.id, segment.question, segment.about};
+}
+
 // What can be said of what an earlier run has made.
 AuditRecord account_of(const SegmentMedia &media) {
   AuditRecord account;
@@ -83,19 +87,23 @@ Status SegmentSender::open_spool() {
   if (settings_.spool.folder.empty()) return {};
   auto spool = SegmentSpool::open(
       settings_.spool, settings_.model, *client_,
-      {.kept = [this](const SegmentSpool::Waiting &segment) { callbacks_.kept(segment.what, segment.why); },
+      {.kept =
+           [this](const SegmentSpool::Waiting &segment) {
+             callbacks_.kept(begun(segment.what), segment.why);
+           },
        .ended =
-           [this](const SegmentBegin &segment, CloudOutcome outcome, bool ours) {
+           [this](const SpooledSegment &segment, CloudOutcome outcome, bool ours) {
              SegmentResult result;
-             result.segment = segment;
+             result.segment = begun(segment);
              result.outcome = std::move(outcome);
              result.waited = true;
              result.owner_knows = ours;
              report(result);
            },
-       .left = [this](
-                   const SegmentBegin &segment, const SegmentMedia &media,
-                   const CloudOutcome &outcome) { account(record_of(segment, account_of(media)), outcome); },
+       .left =
+           [this](const SpooledSegment &segment, const SegmentMedia &media, const CloudOutcome &outcome) {
+             account(record_of(begun(segment), account_of(media)), outcome);
+           },
        .trouble = callbacks_.trouble,
        .room = [this] { wake(); }});
   if (!spool.ok()) return spool.status();

@@ -17,13 +17,13 @@
 #include <vector>
 
 #include "cloudoffloadsink/picture_maker.h"
-#include "cloudoffloadsink/segment_spool.h"
 #include "cloudoffloadsink/settings.h"
 #include "common/events.h"
 #include "common/metas.h"
 #include "common/pointers.h"
 #include "common/stage_queue.h"
 #include "offload/cloud/cloud_client.h"
+#include "offload/spool/segment_spool.h"
 
 namespace saccade::gst {
 

@@ -17,6 +17,10 @@ bool confirms(const Result<Answer> &answer, const std::optional<SegmentDraft> &d
   return answer.ok() && draft && same_words(answer.value().text, draft->text);
 }
 
+SpooledSegment spooled(const SegmentBegin &segment) {
+  return {segment.owner, segment.id, segment.question, segment.about};
+}
+
 }  // namespace
 
 void SegmentSender::process(QueuedFrame queued, const std::stop_token &stop) {
@@ -153,7 +157,7 @@ void SegmentSender::end(Serial serial, Status why) {
 bool SegmentSender::keep(Segment &segment, const CloudOutcome &outcome) {
   if (!spool_ || !outcome.may_pass || segment.plain || segment.for_spool.empty()) return false;
   return spool_->keep(
-      {segment.what, std::move(segment.for_spool), segment.max_tokens, outcome.answer.status()});
+      {spooled(segment.what), std::move(segment.for_spool), segment.max_tokens, outcome.answer.status()});
 }
 
 AuditRecord SegmentSender::record_of(const SegmentBegin &what, AuditRecord made) {

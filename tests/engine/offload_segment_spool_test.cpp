@@ -1,5 +1,4 @@
 // The queue of segments that wait on the disk, by itself: what it does with a folder that fails.
-#include <glib/gstdio.h>
 #include <gtest/gtest.h>
 
 #include <condition_variable>
@@ -11,10 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "cloudoffloadsink/segment_spool.h"
 #include "faults/fault_server.h"
+#include "offload/spool/segment_spool.h"
+#include "spool_segments.h"
 
-namespace saccade::gst {
+namespace saccade {
 namespace {
 
 using faults::Behaviour;
@@ -25,9 +25,6 @@ using faults::FaultServer;
 class Queue {
  public:
   explicit Queue(const FaultServer &server) {
-    std::string pattern = testing::TempDir() + "saccade-queue-XXXXXX";
-    EXPECT_NE(g_mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     CloudSettings settings;
     settings.endpoint = server.url();
     settings.retries = 0;
@@ -36,12 +33,12 @@ class Queue {
     EXPECT_TRUE(client.ok()) << client.status().message();
     client_ = std::move(client).value();
     auto spool = SegmentSpool::open(
-        {.folder = folder_}, "m", *client_,
+        {.folder = folder_.path()}, "m", *client_,
         {.kept = [](const SegmentSpool::Waiting &) {},
-         .ended = [this](const SegmentBegin &segment, CloudOutcome,
+         .ended = [this](const SpooledSegment &segment, CloudOutcome,
                          bool) { note([&] { ended_.push_back(segment.id); }); },
          .left =
-             [this](const SegmentBegin &, const SegmentMedia &, const CloudOutcome &) {
+             [this](const SpooledSegment &, const SegmentMedia &, const CloudOutcome &) {
                if (on_left) on_left();
              },
          .trouble = [this](const Status &why) { note([&] { troubles_.push_back(why.message()); }); },
@@ -50,20 +47,16 @@ class Queue {
     spool_ = std::move(spool).value();
   }
   ~Queue() {
-    stop();
-    std::filesystem::remove_all(folder_);
+    client_->stop();
+    spool_->stop();
   }
 
   SegmentSpool &spool() { return *spool_; }
   void keep(std::uint64_t id) {
     EXPECT_TRUE(spool_->keep({{"door", id, "Who is there?", {}}, {{{0xFF, 0xD8, 0xFF, 0xD9}}}, 8, {}}));
   }
-  void stop() {
-    client_->stop();
-    spool_->stop();
-  }
   std::filesystem::path file() const {
-    for (const auto &entry : std::filesystem::directory_iterator(folder_)) {
+    for (const auto &entry : std::filesystem::directory_iterator(folder_.path())) {
       if (entry.path().extension() == ".segment") return entry.path();
     }
     return {};
@@ -99,7 +92,7 @@ class Queue {
     changed_.notify_all();
   }
 
-  std::string folder_;
+  const TemporaryFolder folder_;
   std::unique_ptr<CloudClient> client_;
   std::unique_ptr<SegmentSpool> spool_;
   std::mutex mutex_;  // guards what follows
@@ -109,7 +102,7 @@ class Queue {
 };
 
 // Breaks when a folder that fails is counted as segments that nobody has, and told of as theirs.
-TEST(CloudOffloadSinkQueue, AFolderThatFailsCostsNoAnswer) {
+TEST(SegmentSpool, AFolderThatFailsCostsNoAnswer) {
   const FaultServer server({Behaviour::reply(503, ""), Behaviour::reply(200, completion("Nobody."))});
   Queue queue(server);
   std::filesystem::path in_the_way;
@@ -129,7 +122,7 @@ TEST(CloudOffloadSinkQueue, AFolderThatFailsCostsNoAnswer) {
 }
 
 // Breaks when a file that cannot be removed, and will be asked again, is passed over in silence.
-TEST(CloudOffloadSinkQueue, AFileThatStaysIsToldOf) {
+TEST(SegmentSpool, AFileThatStaysIsToldOf) {
   const FaultServer server({Behaviour::reply(200, completion("Nobody."))});
   Queue queue(server);
   queue.on_left = [&] {
@@ -145,4 +138,4 @@ TEST(CloudOffloadSinkQueue, AFileThatStaysIsToldOf) {
 }
 
 }  // namespace
-}  // namespace saccade::gst
+}  // namespace saccade

@@ -1,8 +1,8 @@
-#include "cloudoffloadsink/segment_spool.h"
+#include "offload/spool/segment_spool.h"
 
 #include <utility>
 
-namespace saccade::gst {
+namespace saccade {
 
 namespace {
 
@@ -187,7 +187,7 @@ void SegmentSpool::say(const Status &trouble) {
   callbacks_.trouble(trouble);
 }
 
-void SegmentSpool::lose(const SegmentBegin &segment, Status why, bool ours) {
+void SegmentSpool::lose(const SpooledSegment &segment, Status why, bool ours) {
   CloudOutcome none;
   none.answer = std::move(why);
   callbacks_.ended(segment, std::move(none), ours);
@@ -201,10 +201,10 @@ void SegmentSpool::tell(const std::vector<SpoolLoss> &losses) {
   }
 }
 
-SegmentBegin SegmentSpool::segment_of(const SpoolHeader &header, bool *ours) const {
+SpooledSegment SegmentSpool::segment_of(const SpoolHeader &header, bool *ours) const {
   const auto mark = header.owner.rfind(kRun);
   *ours = mark != std::string::npos && header.owner.substr(mark) == run_;
-  return {header.owner.substr(0, mark), header.id, header.question, header.about, false};
+  return {header.owner.substr(0, mark), header.id, header.question, header.about};
 }
 
-}  // namespace saccade::gst
+}  // namespace saccade

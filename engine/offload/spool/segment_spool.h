@@ -13,18 +13,25 @@
 #include <thread>
 #include <vector>
 
-#include "common/events.h"
 #include "offload/cloud/cloud_client.h"
 #include "offload/spool/spool.h"
 
-namespace saccade::gst {
+namespace saccade {
+
+// What a segment is about, for whoever asked and for whoever is asked.
+struct SpooledSegment {
+  std::string owner;  // with id it names the segment in this run
+  std::uint64_t id = 0;
+  std::string question;  // UTF-8
+  StreamInterval about;
+};
 
 // Owns a thread, since the disk may take its time. All functions may be called from any thread and return at
 // once, but for stop(). Callbacks run on that thread and must not block for long.
 class SegmentSpool {
  public:
   struct Waiting {
-    SegmentBegin what;
+    SpooledSegment what;
     SegmentMedia media;
     int max_tokens = 64;
     Status why;  // it waits
@@ -33,9 +40,9 @@ class SegmentSpool {
     std::function<void(const Waiting &)> kept;
     // Asked after all; or neither asked nor kept: the folder is full, or it is too old by now. `ours`: a
     // segment of this run, whose owner still knows its id.
-    std::function<void(const SegmentBegin &, CloudOutcome, bool ours)> ended;
+    std::function<void(const SpooledSegment &, CloudOutcome, bool ours)> ended;
     // Sent, whatever came of it.
-    std::function<void(const SegmentBegin &, const SegmentMedia &, const CloudOutcome &)> left;
+    std::function<void(const SpooledSegment &, const SegmentMedia &, const CloudOutcome &)> left;
     std::function<void(const Status &)> trouble;  // with the folder, that costs no answer
     std::function<void()> room;  // the client has room again that was taken for what waited; on its thread
   };
@@ -71,12 +78,12 @@ class SegmentSpool {
   void put(const Waiting &segment);
   void ask_next();
   void take_answer(const Asked &asked, CloudOutcome outcome);
-  void lose(const SegmentBegin &segment, Status why, bool ours = true);
+  void lose(const SpooledSegment &segment, Status why, bool ours = true);
   void tell(const std::vector<SpoolLoss> &losses);
   void say(const Status &trouble);
   void pause(bool asked_before);
   std::string owner_of_this_run(const std::string &owner) const { return owner + run_; }
-  SegmentBegin segment_of(const SpoolHeader &header, bool *ours) const;
+  SpooledSegment segment_of(const SpoolHeader &header, bool *ours) const;
 
   const std::unique_ptr<Spool> spool_;
   const std::string model_;
@@ -98,4 +105,4 @@ class SegmentSpool {
   std::jthread worker_;  // last: it uses all above
 };
 
-}  // namespace saccade::gst
+}  // namespace saccade
