@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/glib_pointer.h"
+#include "offload/cloud/late_release.h"
 #include "offload_cloud.h"
 
 namespace {
@@ -97,6 +98,20 @@ TEST(CloudClientStop, DoesNotWaitForANameServer) {
     answer_all();
   }
   g_resolver_set_default(usual.get());
+}
+
+// Breaks when a message goes at the very end of its call, at which GLib's thread may still be busy with its
+// body, or is kept for ever.
+TEST(LateRelease, KeepsForAMoment) {
+  gpointer object = g_object_new(G_TYPE_OBJECT, nullptr);
+  auto owned = ObjectPointer<GObject>(G_OBJECT(object));
+  g_object_add_weak_pointer(owned.get(), &object);
+  {
+    LateRelease late;
+    late.keep(std::move(owned));
+    EXPECT_NE(object, nullptr);
+  }
+  EXPECT_EQ(object, nullptr);
 }
 
 }  // namespace

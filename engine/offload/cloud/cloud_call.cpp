@@ -267,6 +267,9 @@ void CloudCall::end_attempt() {
   g_signal_handlers_disconnect_by_data(message_.get(), this);
   if (!body_complete_) g_cancellable_cancel(cancellable_.get());
   stream_.reset();
+  auto *headers = soup_message_get_request_headers(message_.get());
+  const bool in_chunks = soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CHUNKED;
+  if (in_chunks) tools_.late.keep(ObjectPointer<GObject>(G_OBJECT(message_.release())));
   message_.reset();
   cancellable_.reset();
 }

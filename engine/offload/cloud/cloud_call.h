@@ -17,6 +17,7 @@
 #include "offload/cloud/cloud_settings.h"
 #include "offload/cloud/endpoint_pool.h"
 #include "offload/cloud/held_body.h"
+#include "offload/cloud/late_release.h"
 #include "offload/cloud/wires.h"
 
 namespace saccade {
@@ -28,6 +29,7 @@ struct CallTools {
   const CloudSettings &settings;
   EndpointPool &endpoints;
   Wires &wires;
+  LateRelease &late;
 };
 
 struct CallReport {

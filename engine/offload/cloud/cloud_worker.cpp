@@ -124,7 +124,7 @@ void CloudClient::Worker::finish_all() {
 }
 
 void CloudClient::Worker::begin(Ticket ticket, std::size_t endpoint, ChatQuestion question, Asking asking) {
-  const CallTools tools{session_, context_.get(), settings_, endpoints_, wires_};
+  const CallTools tools{session_, context_.get(), settings_, endpoints_, wires_, late_};
   auto done = std::move(asking.done);
   auto ask = std::make_unique<CloudAsk>(
       tools, endpoint, std::move(question), std::move(asking.draft),

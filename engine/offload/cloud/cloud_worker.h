@@ -16,6 +16,7 @@
 #include "offload/cloud/cloud_ask.h"
 #include "offload/cloud/cloud_client.h"
 #include "offload/cloud/endpoint_pool.h"
+#include "offload/cloud/late_release.h"
 #include "offload/cloud/wires.h"
 
 namespace saccade {
@@ -64,6 +65,7 @@ class CloudClient::Worker {
   // Used by the thread alone.
   SoupSession *session_ = nullptr;
   Wires wires_;
+  LateRelease late_;
   std::map<Ticket, std::unique_ptr<CloudAsk>> asks_;
   std::vector<std::unique_ptr<CloudAsk>> abandoned_;  // ended, and libsoup may still tell them something
   SourcePointer trial_;                               // waits for the time to try a link that is down
