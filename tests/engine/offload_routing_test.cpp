@@ -260,7 +260,7 @@ TEST(Router, DraftsNowAndThenEvenWhereTheCloudIsCheaper) {
 TEST(Router, WhatIsUploadedAlreadyMakesTheCloudCheaper) {
   Router router({.policy = msao});
   auto input = usual();
-  input.draft_confidence = 0.6;
+  input.draft_confidence = 0.7;
   input.video_bytes = 500000;
   EXPECT_FALSE(goes(router.decide(input)));
   input.video_bytes = 0;

@@ -19,7 +19,9 @@ struct CallTimeCoefficients {
   double latency = 0.05;           // seconds, of the way there and back
   double seconds_per_byte = 1e-6;  // sent
   double service = 0.3;            // seconds, before the first token: the server's queue and its prefill
-  double seconds_per_token = 0.03;
+  // As fast as servers with a GPU are: a prior that is too slow keeps long answers from being asked for, and
+  // nothing would correct it.
+  double seconds_per_token = 0.01;
 };
 
 // One call that was answered.
