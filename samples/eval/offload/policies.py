@@ -37,9 +37,9 @@ def _with_all(name, about, configuration, more=""):
     return replace(configuration, name=name, about=about, launch=configuration.launch.replace(ANSWER, ANSWER_ALL) + more)
 
 
-def _gated(name, about, words):
+def _gated(name, about, words, sink=""):
     """Behind the gate: what changed is drafted."""
-    return Configuration(name, about, launch=GATED + ANSWER_ALL + words + TO_CLOUD + MANY, cloud=True)
+    return Configuration(name, about, launch=GATED + ANSWER_ALL + words + TO_CLOUD + MANY + sink, cloud=True)
 
 
 def weighing(error_weight, cloud_error):
@@ -66,6 +66,9 @@ CLOUD = Configuration("cloud", "every picture, %d a second, sent to the cloud wi
 CLOUD_GATED = Configuration("cloud-gated", "the same, behind the gate",
                             launch=SOURCE + ADAPTIVE % RATE + GATE.replace("name=gate", "name=gate mode=gate") + SEND, cloud=True)
 DEFAULT = _gated("msao", "`route-policy=msao`, with its defaults", "route-policy=msao ")
+# The cloud's vision encoder sees 384 by 384 pixels, whatever it is sent.
+SMALL = " max-size=384"
+CLOUD_SMALL = replace(CLOUD, name="cloud-384", about="`cloud` with pictures of its encoder's size (`max-size=384`)", launch=CLOUD.launch + SMALL)
 POLICIES = (
     EDGE, CLOUD,
     _with_all("edge-gated", "the edge alone, behind the gate", CONFIGURATIONS["saccade"]),
@@ -73,6 +76,7 @@ POLICIES = (
     _with_all("complexity", "MoA-Off's rule: every picture, and the more complex ones to the cloud", CONFIGURATIONS["moa-off"], MANY),
     _gated("confidence", "`route-policy=threshold confidence-threshold=0.9`", "route-policy=threshold confidence-threshold=0.9 "),
     DEFAULT, holding(100), holding(300),
+    CLOUD_SMALL, _gated("msao-384", "`msao` with `max-size=384`", "route-policy=msao ", SMALL),
     within(0),   # the cap follows from what cloud was seen to send
 )
 BUDGET = "budget"
@@ -80,4 +84,5 @@ BUDGET = "budget"
 DEFAULT_WEIGHT, DEFAULT_ERROR = 2, 0.1
 SWEEP = tuple(weighing(weight, DEFAULT_ERROR) for weight in (0.5, 1, 4)) + tuple(weighing(DEFAULT_WEIGHT, error) for error in (0.3, 0.5))
 # What is recorded before anything is measured: together, all that the others may ask. The gate shows an encoder other pictures than a cloud.
-RECORDED = (CLOUD, CLOUD_GATED, _gated("all-gated", "", "route-policy=cloud "))
+RECORDED = (CLOUD, CLOUD_GATED, _gated("all-gated", "", "route-policy=cloud "),
+            CLOUD_SMALL, _gated("all-gated-384", "", "route-policy=cloud ", SMALL))
