@@ -97,7 +97,7 @@ TEST_F(CloudOffloadSinkSound, IsBounded) {
   Sink sink(endpoint(server_));
   sink.begin(1, "What is it?");
   sink.frame_with_sound(frame_of(1), counting(8'000, {}, 8'000 * 45));
-  EXPECT_EQ(sounds_in(body_after(sink)), Files{wav_file(counting(8'000, {}, 8'000 * 30, 1 + 8'000 * 15))});
+  EXPECT_EQ(sounds_in(body_after(sink)), Files{wav_file(counting(8'000, {}, 8'000 * 29, 1 + 8'000 * 16))});
 }
 
 // Breaks when a sound leaves the device and its owner cannot find out which.

@@ -10,10 +10,11 @@
 
 namespace saccade {
 
-// No more of a sound leaves than its newest: so many seconds, as much as models hear at a time, and no more
-// samples than these have at 48 kHz (a WAV file of 2.9 MB, 3.8 MB in a request).
-inline constexpr Duration kLongestUploadSound = std::chrono::seconds(30);
-inline constexpr std::size_t kMostUploadSamples = std::size_t{30} * 48'000;
+// No more of a sound leaves than its newest: so many seconds, as much as models hear at a time (30, and some
+// refuse the last frame of them), and no more samples than these have at 48 kHz (a WAV file of 2.8 MB, 3.7 MB
+// in a request).
+inline constexpr Duration kLongestUploadSound = std::chrono::seconds(29);
+inline constexpr std::size_t kMostUploadSamples = std::size_t{29} * 48'000;
 
 // What of `clip` may leave; without samples, rate 0.
 SoundClip newest_to_upload(SoundClip clip);
