@@ -37,13 +37,31 @@ Result<std::unique_ptr<PictureMaker>> PictureMaker::create(const CloudOffloadSet
 Result<PictureMaker::Made> PictureMaker::make(const SegmentPicture &picture, double throughput) {
   if (picture.is_jpeg) return pass_on(picture);
   const auto size = size_for(picture.info, throughput);
+  if (is_last(picture, size)) return last_->made;
   auto made = looks_at_pixels() ? edit(picture, size) : encode(picture.info, picture.buffer.get(), size);
   if (!made.ok()) return made;
   auto &audit = made.value().audit;
   audit.scaled |= audit.width < picture.info.width && !audit.cropped;
   sizes_.encoded(size.quality, static_cast<double>(audit.width) * audit.height,
                  static_cast<double>(audit.bytes));
+  last_ = Last{{picture.info, false, BufferPtr(gst_buffer_ref(picture.buffer.get())), picture.mas},
+               size,
+               made.value()};
   return made;
+}
+
+bool PictureMaker::is_last(const SegmentPicture &picture, const UploadSize &size) const {
+  if (!last_ || !gst_video_info_is_equal(&last_->picture.info, &picture.info)) return false;
+  if (last_->size.longest_edge != size.longest_edge || last_->size.quality != size.quality) return false;
+  const auto keep_of = [](const SegmentPicture &one) { return one.mas ? one.mas->keep : PatchMap(); };
+  if (keep_of(last_->picture) != keep_of(picture)) return false;
+  GstMapInfo map;
+  if (!gst_buffer_map(picture.buffer.get(), &map, GST_MAP_READ)) return false;
+  GstBuffer *before = last_->picture.buffer.get();
+  const bool same =
+      gst_buffer_get_size(before) == map.size && gst_buffer_memcmp(before, 0, map.data, map.size) == 0;
+  gst_buffer_unmap(picture.buffer.get(), &map);
+  return same;
 }
 
 UploadSize PictureMaker::size_for(const GstVideoInfo &info, double throughput) const {

@@ -43,6 +43,7 @@ class PictureMaker {
  private:
   explicit PictureMaker(const CloudOffloadSettings &settings) : settings_(settings) {}
   bool looks_at_pixels() const { return faces_ || settings_.crop; }
+  bool is_last(const SegmentPicture &picture, const UploadSize &size) const;
   UploadSize size_for(const GstVideoInfo &info, double throughput) const;
   Result<Made> pass_on(const SegmentPicture &picture) const;
   Result<Made> encode(const GstVideoInfo &info, GstBuffer *buffer, const UploadSize &size);
@@ -54,6 +55,13 @@ class PictureMaker {
   GstVideoInfo rgb_of_{};  // what it was told of
   std::optional<FaceDetector> faces_;
   JpegSizeModel sizes_;
+  // Several questions are often asked about one picture, each of which comes with a copy of it.
+  struct Last {
+    SegmentPicture picture;
+    UploadSize size;
+    Made made;
+  };
+  std::optional<Last> last_;
 };
 
 }  // namespace saccade::gst

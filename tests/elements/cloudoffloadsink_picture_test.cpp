@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -22,18 +23,18 @@ using faults::FaultServer;
 
 constexpr const char *kLarge = "video/x-raw,format=RGB,width=640,height=320,framerate=10/1";
 
-// Pushes a noisy picture of 640 x 320 that the gate says is worth seeing in its lower right corner.
-void push_gated(Sink &sink) {
+// Pushes a noisy picture of 640 x 320 that the gate says is worth seeing in this patch, or in its lower right
+// corner.
+void push_gated(Sink &sink, std::uint32_t noise = 1, std::size_t patch = 8 * 16 - 1) {
   GstBuffer *buffer = gst_buffer_new_allocate(nullptr, 640 * 320 * 3, nullptr);
   GstMapInfo map;
   gst_buffer_map(buffer, &map, GST_MAP_WRITE);
-  std::uint32_t noise = 1;
   for (gsize i = 0; i < map.size; ++i) map.data[i] = static_cast<guint8>((noise = noise * 1664525 + 1) >> 24);
   gst_buffer_unmap(buffer, &map);
   MasReport report;
   report.grid = {8, 16};
   report.keep.assign(8 * 16, 0);
-  report.keep.back() = 255;
+  report.keep[patch] = 255;
   set_mas(buffer, report);
   gst_harness_push(sink.harness(), buffer);
 }
@@ -55,6 +56,21 @@ TEST(CloudOffloadSinkPicture, IsCutToWhatMatters) {
   push_gated(whole);
   whole.next_answer();
   EXPECT_EQ(size_of(pictures_in(server.requests().at(1).body).at(0)), "640x320");
+}
+
+// Breaks when a picture that was made for one question is not taken for the next, or is taken for another
+// picture, or for another part of it.
+TEST(CloudOffloadSinkPicture, IsMadeOnceForAllQuestions) {
+  const FaultServer server({Behaviour::reply(200, completion("x"))});
+  Sink sink(endpoint(server) + "crop=true", kLarge);
+  push_gated(sink);
+  push_gated(sink);
+  push_gated(sink, 1, 0);
+  push_gated(sink, 2, 0);
+  for (int i = 0; i < 4; ++i) sink.next_answer();
+  std::set<std::string> different;
+  for (const auto &request : server.requests()) different.insert(request.body);
+  EXPECT_EQ(different.size(), 3U);
 }
 
 // Breaks when a slow link gets pictures that are as large as a fast one's, or a link that nobody has measured
