@@ -2,7 +2,7 @@
 
 import bootstrap
 from bootstrap import block_of
-from offload.policies import CLOUD, CLOUD_SMALL, EDGE
+from offload.policies import CLOUD, EDGE, ONLY_CLIENTS
 from score import ClipScore
 
 STANDING = ("settled", "shown", "untimed")
@@ -78,8 +78,8 @@ def _acceptance(runs):
 
 
 def _processor(run):
-    """(edge, cloud): seconds of processor time per minute of stream, where both are one box. The client of cloud-only counts as none."""
-    edge = 0.0 if run.raw["policy"] in (CLOUD.name, CLOUD_SMALL.name) else run.summary["cpu_s"]
+    """(edge, cloud): seconds of processor time per minute of stream, where both are one box. A client alone counts as none."""
+    edge = 0.0 if run.raw["policy"] in ONLY_CLIENTS else run.summary["cpu_s"]
     return edge / run.minutes, (run.raw["cloud"]["cpu_s"] if run.raw["cloud"] else 0.0) / run.minutes
 
 

@@ -40,8 +40,8 @@ The same for other settings of `msao`; its defaults are `error-weight=%(weight)g
 ONE_BOX = """### One box
 
 Processor time of edge and cloud, were both the same machine: the edge's, and for each call what the recorded answer took of the
-server, cold or warm as in the run. *Streams* are what one core carries. The client of `cloud` counts as none, which favours
-`cloud`: it reads and sends the pictures, too. *By cloud* is as many times the streams of `cloud`, with the least and the most over clips.
+server, cold or warm as in the run. *Streams* are what one core carries. The clients of `cloud` and `cloud-384` count as none, which
+favours these: they read and send the pictures, too. *By cloud* is as many times the streams of `cloud`, with the least and the most over clips.
 """
 SPECULATION = """### Checking drafts
 
@@ -231,6 +231,7 @@ SUMMARY = """## Measured
 Written by `samples/eval/saccade-eval --offload FOLDER --docs`; [Benchmarks](benchmarks.md#offloading-edge-and-cloud) says how, on
 what, and with what intervals. Figures are shares of moments at which the answer that stood was true. *Settled* is what stands if a
 draft that the cloud is asked about is never looked at. *Shown* is what a user sees: every answer from when the element gives it.
+*Untimed* is as if nothing took any time.
 Requests and bytes are those of `cloud`, which has no model on the edge and sends two pictures a second with every question at once.
 Times are in milliseconds, from a picture to the *first* and to the *final* answer about it. *Streams* are what a box carries that
 is edge and cloud at once, as many times as with `cloud`, with the least and the most over clips.

@@ -69,6 +69,7 @@ DEFAULT = _gated("msao", "`route-policy=msao`, with its defaults", "route-policy
 # The cloud's vision encoder sees 384 by 384 pixels, whatever it is sent.
 SMALL = " max-size=384"
 CLOUD_SMALL = replace(CLOUD, name="cloud-384", about="`cloud` with pictures of its encoder's size (`max-size=384`)", launch=CLOUD.launch + SMALL)
+ONLY_CLIENTS = (CLOUD.name, CLOUD_SMALL.name)   # what they do on the edge counts as nothing: to read and to send
 POLICIES = (
     EDGE, CLOUD,
     _with_all("edge-gated", "the edge alone, behind the gate", CONFIGURATIONS["saccade"]),
