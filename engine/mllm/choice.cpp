@@ -56,20 +56,28 @@ inline double exponential(double x) {
                                (std::bit_cast<std::uint64_t>(shifted) << 52));
 }
 
+using Lanes = std::array<float, kLanes>;
+
+// How far the next of `count` logits lie below `best`; `otherwise` in the lanes for which there is none.
+inline Lanes exponents(const float *logits, std::size_t count, float best, float otherwise) {
+  const auto filled = std::min(kLanes, count);
+  Lanes below;
+  below.fill(otherwise);
+  for (std::size_t lane = 0; lane < filled; ++lane) {
+    const float x = logits[lane] - best;
+    below[lane] = x > kLeastExponent ? x : kLeastExponent;  // what is no number becomes the least
+  }
+  return below;
+}
+
 // Sum of e^(logit - best).
 SACCADE_VECTORISED double sum_of_exponentials(const float *logits, std::size_t count, float best) {
   std::array<double, kLanes> sums{};
-  std::array<float, kLanes> exponents;
   for (std::size_t i = 0; i < count; i += kLanes) {
-    const auto filled = std::min(kLanes, count - i);
-    exponents.fill(kLeastExponent);
-    for (std::size_t lane = 0; lane < filled; ++lane) {
-      const float x = logits[i + lane] - best;
-      exponents[lane] = x > kLeastExponent ? x : kLeastExponent;  // what is no number becomes the least
-    }
+    const auto below = exponents(logits + i, count - i, best, kLeastExponent);
     // A loop of its own: beside the comparison it would become a branch per logit.
     for (std::size_t lane = 0; lane < kLanes; ++lane)
-      sums[lane] += exponential(static_cast<double>(exponents[lane]));
+      sums[lane] += exponential(static_cast<double>(below[lane]));
   }
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
@@ -77,16 +85,10 @@ SACCADE_VECTORISED double sum_of_exponentials(const float *logits, std::size_t c
 // Sum of e^(logit - best) * (logit - best).
 SACCADE_VECTORISED double sum_of_weighted_exponents(const float *logits, std::size_t count, float best) {
   std::array<double, kLanes> sums{};
-  std::array<float, kLanes> exponents;
   for (std::size_t i = 0; i < count; i += kLanes) {
-    const auto filled = std::min(kLanes, count - i);
-    exponents.fill(0);
-    for (std::size_t lane = 0; lane < filled; ++lane) {
-      const float x = logits[i + lane] - best;
-      exponents[lane] = x > kLeastExponent ? x : kLeastExponent;
-    }
+    const auto below = exponents(logits + i, count - i, best, 0);
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const auto x = static_cast<double>(exponents[lane]);
+      const auto x = static_cast<double>(below[lane]);
       sums[lane] += exponential(x) * x;
     }
   }

@@ -21,6 +21,11 @@ GstVideoInfo rgb_info(const Image &image, const GstVideoInfo &like) {
   return info;
 }
 
+const PatchMap &keep_of(const SegmentPicture &picture) {
+  static const PatchMap kNothingSaid;
+  return picture.mas ? picture.mas->keep : kNothingSaid;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<PictureMaker>> PictureMaker::create(const CloudOffloadSettings &settings) {
@@ -44,20 +49,19 @@ Result<PictureMaker::Made> PictureMaker::make(const SegmentPicture &picture, dou
   audit.scaled |= audit.width < picture.info.width && !audit.cropped;
   sizes_.encoded(size.quality, static_cast<double>(audit.width) * audit.height,
                  static_cast<double>(audit.bytes));
-  last_ = Last{{picture.info, false, BufferPtr(gst_buffer_ref(picture.buffer.get())), picture.mas},
-               size,
+  last_ = Last{picture.info, BufferPtr(gst_buffer_ref(picture.buffer.get())), keep_of(picture), size,
                made.value()};
+  made.value().anew = true;
   return made;
 }
 
 bool PictureMaker::is_last(const SegmentPicture &picture, const UploadSize &size) const {
-  if (!last_ || !gst_video_info_is_equal(&last_->picture.info, &picture.info)) return false;
+  if (!last_ || !gst_video_info_is_equal(&last_->info, &picture.info)) return false;
   if (last_->size.longest_edge != size.longest_edge || last_->size.quality != size.quality) return false;
-  const auto keep_of = [](const SegmentPicture &one) { return one.mas ? one.mas->keep : PatchMap(); };
-  if (keep_of(last_->picture) != keep_of(picture)) return false;
+  if (settings_.crop && last_->keep != keep_of(picture)) return false;
   GstMapInfo map;
   if (!gst_buffer_map(picture.buffer.get(), &map, GST_MAP_READ)) return false;
-  GstBuffer *before = last_->picture.buffer.get();
+  GstBuffer *before = last_->buffer.get();
   const bool same =
       gst_buffer_get_size(before) == map.size && gst_buffer_memcmp(before, 0, map.data, map.size) == 0;
   gst_buffer_unmap(picture.buffer.get(), &map);

@@ -35,6 +35,7 @@ class PictureMaker {
   struct Made {
     JpegBytes jpeg;
     AuditPicture audit;
+    bool anew = false;  // compressed for this question; else it was a JPEG already
   };
   // throughput: of the link, in bytes per second; 0 = not known. Errors: not_found (no jpegenc), corrupt (no
   // picture), unsupported (a JPEG in which faces should be blurred).
@@ -57,7 +58,9 @@ class PictureMaker {
   JpegSizeModel sizes_;
   // Several questions are often asked about one picture, each of which comes with a copy of it.
   struct Last {
-    SegmentPicture picture;
+    GstVideoInfo info;
+    BufferPtr buffer;
+    PatchMap keep;  // what the gate would have left of it
     UploadSize size;
     Made made;
   };

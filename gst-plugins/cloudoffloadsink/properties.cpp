@@ -151,8 +151,9 @@ const PropertyTable<CloudOffloadSettings> &properties() {
     add_pictures(t);
     add_spool(t);
     t.statistics(
-        "Counts of segments, segments answered, verified, failed and cancelled, frames skipped, segments "
-        "waiting on the disk and waiting-bytes, bytes-sent and bytes-received, round-trip-ms "
+        "Counts of segments, segments answered, verified, failed and cancelled, frames skipped, pictures "
+        "made, "
+        "segments waiting on the disk and waiting-bytes, bytes-sent and bytes-received, round-trip-ms "
         "(milliseconds) and link-up");
     return t;
   }();

@@ -139,6 +139,7 @@ GstStructure *to_structure(const SenderStatistics &now) {
                            "failed", G_TYPE_UINT64, u64(now.failed),                        //
                            "cancelled", G_TYPE_UINT64, u64(now.cancelled),                  //
                            "skipped", G_TYPE_UINT64, u64(now.skipped),                      //
+                           "pictures", G_TYPE_UINT64, u64(now.pictures),                    //
                            "waiting", G_TYPE_UINT64, u64(now.spool.entries),                //
                            "waiting-bytes", G_TYPE_UINT64, u64(now.spool.bytes),            //
                            "calls", G_TYPE_UINT64, u64(now.cloud.calls),                    //

@@ -50,7 +50,8 @@ struct SenderStatistics {
   std::uint64_t answered = 0;
   std::uint64_t failed = 0;
   std::uint64_t cancelled = 0;
-  std::uint64_t skipped = 0;  // plain frames that came while the cloud was busy
+  std::uint64_t skipped = 0;   // plain frames that came while the cloud was busy
+  std::uint64_t pictures = 0;  // compressed, each once for all questions about it
   SpoolStatistics spool;
   CloudStatistics cloud;
 };

@@ -50,6 +50,7 @@ Status SegmentSender::add(Serial serial, PictureMaker::Made made) {
   auto &images = found->second.media.images;
   if (images.size() == kMostFrames)
     return {StatusKind::invalid_argument, "the segment holds more than 64 frames; send fewer"};
+  statistics_.pictures += made.anew;
   images.push_back(std::move(made.jpeg));
   found->second.made.pictures.push_back(made.audit);
   return {};

@@ -43,7 +43,7 @@ class StageQueue {
     // return soon. A call into GStreamer that blocks has to be freed by whoever flushes or deactivates pads.
     std::function<void(Payload, std::stop_token)> process;
     std::function<void(EventPtr)> forward;  // on the worker
-    // Optional, on the worker, between two items: the moment that call_at() named has come.
+    // For those who use call_at(); on the worker, between two items: the moment that it named has come.
     std::function<void()> due{};
     // On the thread that pushed, flushed or stopped: the payload will never be processed.
     std::function<void(Payload, DropReason)> dropped;

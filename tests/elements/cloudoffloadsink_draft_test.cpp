@@ -55,8 +55,7 @@ TEST(CloudOffloadSinkDraft, StaysWhereItIsNotToBeVerified) {
   sink.begin(1, "What?");
   sink.draft(1, "A red car", false);
   sink.frame(1, 0, true);
-  while (sink.next_answer().partial) {
-  }
+  sink.next_whole_answer();
   EXPECT_FALSE(has(server, 0, "A red car"));
 }
 
@@ -69,8 +68,7 @@ TEST(CloudOffloadSinkDraft, TheUploadDoesNotWaitForIt) {
   server.wait_for_bytes(500);  // more than the head of a request
   EXPECT_EQ(server.request_count(), 0U);
   sink.draft(1, "A red car", true);
-  auto answer = sink.next_answer();
-  while (answer.partial) answer = sink.next_answer();
+  const auto answer = sink.next_whole_answer();
   EXPECT_TRUE(answer.ok) << answer.reason;
   EXPECT_TRUE(answer.verified);
   EXPECT_EQ(answer.call_bytes_sent, answer.bytes_sent);
@@ -91,8 +89,7 @@ TEST(CloudOffloadSinkDraft, AnUploadIsGivenUpWithItsSegment) {
   sink.cancel(1);
   sink.begin(2, "And now?");
   sink.frame(2, 0, true);
-  auto answer = sink.next_answer();
-  while (answer.partial) answer = sink.next_answer();
+  const auto answer = sink.next_whole_answer();
   EXPECT_EQ(answer.id, 2U);
   EXPECT_TRUE(answer.ok) << answer.reason;
   EXPECT_EQ(statistic(sink.element(), "cancelled"), 1U);
@@ -109,8 +106,7 @@ TEST(CloudOffloadSinkDraft, AnUploadIsGivenUpWhenTheNextSegmentBegins) {
   sink.begin(2, "And now?");
   EXPECT_EQ(sink.next_answer().reason, "another segment began before this one's last frame or draft came");
   sink.frame(2, 0, true);
-  auto answer = sink.next_answer();
-  while (answer.partial) answer = sink.next_answer();
+  const auto answer = sink.next_whole_answer();
   EXPECT_EQ(answer.id, 2U);
   EXPECT_TRUE(answer.ok) << answer.reason;
 }
@@ -128,21 +124,11 @@ TEST(CloudOffloadSinkDraft, ThatNeverComesIsReported) {
   EXPECT_EQ(answer.reason, "the stream ended before the segment's last frame or draft came");
 }
 
-// The next link-state that went upstream.
-LinkState next_link_state(Sink &sink) {
-  while (true) {
-    const EventPtr event(gst_harness_pull_upstream_event(sink.harness()));
-    EXPECT_TRUE(event);
-    if (!event) return {};
-    if (auto state = parse_link_state(event.get())) return *state;
-  }
-}
-
 // Breaks when who has heard that a link was down is not told by a new sink that nothing is known of its own.
 TEST(CloudOffloadSinkDraft, TheLinkIsToldOfWithTheStream) {
   const FaultServer server({verifying("A red", " car", 3, 0)});
   Sink sink(endpoint(server));
-  const auto state = next_link_state(sink);
+  const auto state = sink.next_link_state();
   EXPECT_TRUE(state.up);
   EXPECT_EQ(state.bytes_sent, 0U);
 }
@@ -156,8 +142,7 @@ TEST(CloudOffloadSinkDraft, TheServersOwnTimeIsToldOf) {
   for (const std::uint64_t id : {1U, 2U}) {
     sink.begin(id, "What?");
     sink.frame(id, 0, true);
-    auto answer = sink.next_answer();
-    while (answer.partial) answer = sink.next_answer();
+    const auto answer = sink.next_whole_answer();
     EXPECT_EQ(answer.call_server_ms, id == 1 ? std::optional(50.0) : std::nullopt);
     ASSERT_TRUE(answer.call_connect_ms) << "each opens a connection";
     EXPECT_LT(*answer.call_connect_ms, answer.call_ms);
@@ -170,8 +155,8 @@ TEST(CloudOffloadSinkDraft, TheLinkIsToldOfWithItsCosts) {
   Sink sink(endpoint(server));
   sink.begin(1, "What?");
   sink.frame(1, 0, true);
-  next_link_state(sink);  // the stream's
-  const auto state = next_link_state(sink);
+  sink.next_link_state();  // the stream's
+  const auto state = sink.next_link_state();
   EXPECT_TRUE(state.up);
   EXPECT_TRUE(state.verifies);
   EXPECT_GT(state.bytes_sent, 0U);
@@ -187,8 +172,7 @@ TEST(CloudOffloadSinkDraft, SeveralServersMayBeNamed) {
             "\" retries=1 extra-headers=x,X-Tenant=me");
   sink.begin(1, "What?");
   sink.frame(1, 0, true);
-  auto answer = sink.next_answer();
-  while (answer.partial) answer = sink.next_answer();
+  const auto answer = sink.next_whole_answer();
   EXPECT_EQ(answer.text, "from the second");
   EXPECT_EQ(second.requests()[0].headers.at("x-tenant"), "me");
 }

@@ -58,8 +58,8 @@ TEST(CloudOffloadSinkPicture, IsCutToWhatMatters) {
   EXPECT_EQ(size_of(pictures_in(server.requests().at(1).body).at(0)), "640x320");
 }
 
-// Breaks when a picture that was made for one question is not taken for the next, or is taken for another
-// picture, or for another part of it.
+// Breaks when a picture is made again for each question about it, or one is taken for another picture, or for
+// another part of it.
 TEST(CloudOffloadSinkPicture, IsMadeOnceForAllQuestions) {
   const FaultServer server({Behaviour::reply(200, completion("x"))});
   Sink sink(endpoint(server) + "crop=true", kLarge);
@@ -71,6 +71,7 @@ TEST(CloudOffloadSinkPicture, IsMadeOnceForAllQuestions) {
   std::set<std::string> different;
   for (const auto &request : server.requests()) different.insert(request.body);
   EXPECT_EQ(different.size(), 3U);
+  EXPECT_EQ(statistic(sink.element(), "pictures"), 3U);
 }
 
 // Breaks when a slow link gets pictures that are as large as a fast one's, or a link that nobody has measured

@@ -12,6 +12,7 @@
 #include "common/events.h"
 #include "common/metas.h"
 #include "element_testing.h"
+#include "engine/counting_sound.h"
 #include "faults/fault_server.h"
 
 namespace saccade::gst {
@@ -65,24 +66,31 @@ class Sink {
     return gst_harness_push(harness_, buffer);
   }
   // Waits for the next saccade/answer; other upstream events are passed over.
-  CloudAnswer next_answer() {
-    while (true) {
-      GstEvent *event = gst_harness_pull_upstream_event(harness_);
-      if (!event) {
-        ADD_FAILURE() << "no saccade/answer came";
-        return {};
-      }
-      const auto answer = parse_cloud_answer(event);
-      gst_event_unref(event);
-      if (answer) return *answer;
-    }
+  CloudAnswer next_answer() { return next_event(parse_cloud_answer); }
+  // The next that grows no further.
+  CloudAnswer next_whole_answer() {
+    auto answer = next_answer();
+    while (answer.partial) answer = next_answer();
+    return answer;
   }
+  LinkState next_link_state() { return next_event(parse_link_state); }
   MessagePtr next_message(GstMessageType type) {
     return MessagePtr(gst_bus_timed_pop_filtered(bus_.get(), GST_CLOCK_TIME_NONE, type));
   }
   std::string next_warning() { return text_of(next_message(GST_MESSAGE_WARNING).get()); }
 
  private:
+  // What the next upstream event says that `parse` can read.
+  template <typename Event>
+  Event next_event(std::optional<Event> (*parse)(GstEvent *)) {
+    while (true) {
+      const EventPtr event(gst_harness_pull_upstream_event(harness_));
+      EXPECT_TRUE(event) << "no such event came";
+      if (!event) return {};
+      if (auto said = parse(event.get())) return *said;
+    }
+  }
+
   ElementPtr element_;
   BusPtr bus_;
   GstHarness *harness_ = nullptr;
@@ -122,14 +130,6 @@ inline std::vector<std::vector<std::uint8_t>> pictures_in(const std::string &bod
 
 inline std::vector<std::vector<std::uint8_t>> sounds_in(const std::string &body) {
   return files_in(body, R"("input_audio":{"data":")");
-}
-
-// Samples that count up from `first`.
-inline SoundClip counting(int rate, Duration start, std::size_t count, int first = 1) {
-  SoundClip clip{rate, start, std::vector<std::int16_t>(count)};
-  for (std::size_t i = 0; i < count; ++i)
-    clip.samples[i] = static_cast<std::int16_t>((first + static_cast<int>(i)) % 30'000);
-  return clip;
 }
 
 // "16x8" from a baseline JPEG's frame header.

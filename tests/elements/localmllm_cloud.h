@@ -147,4 +147,44 @@ inline std::optional<std::uint64_t> number_of(GstBuffer *buffer, const char *nam
   return value;
 }
 
+// The last decision that stands in the log.
+class DecisionWatch {
+ public:
+  DecisionWatch() {
+    gst_debug_remove_log_function(gst_debug_log_default);
+    gst_debug_add_log_function(&look_at, nullptr, nullptr);
+    gst_debug_set_threshold_for_name("saccade-routing", GST_LEVEL_LOG);
+    gst_debug_set_active(TRUE);
+  }
+  ~DecisionWatch() {
+    gst_debug_set_threshold_for_name("saccade-routing", GST_LEVEL_NONE);
+    gst_debug_remove_log_function(&look_at);
+    gst_debug_add_log_function(gst_debug_log_default, nullptr, nullptr);
+  }
+  DecisionWatch(const DecisionWatch &) = delete;
+  DecisionWatch &operator=(const DecisionWatch &) = delete;
+
+  // A number of it; -1 where it has none of that name.
+  static double number(const std::string &name) {
+    const std::lock_guard lock(mutex_);
+    const auto at = last_.find('"' + name + "\":");
+    if (at == std::string::npos) return -1;
+    const auto value = last_.substr(at + name.size() + 3);
+    return value.starts_with("null") ? -1 : std::stod(value);
+  }
+
+ private:
+  static void look_at(GstDebugCategory *category, GstDebugLevel, const gchar *, const gchar *, gint,
+                      GObject *, GstDebugMessage *message, gpointer) {
+    if (std::string(gst_debug_category_get_name(category)) != "saccade-routing") return;
+    const std::string text = gst_debug_message_get(message);
+    const std::lock_guard lock(mutex_);
+    if (text.find("\"audio_bytes\"") != std::string::npos) last_ = text;
+  }
+
+  // Not of an object's own: the worker may be about to log.
+  static inline std::mutex mutex_;
+  static inline std::string last_;
+};
+
 }  // namespace saccade::gst

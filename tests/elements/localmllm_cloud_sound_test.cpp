@@ -2,7 +2,6 @@
 // what.
 #include <gtest/gtest.h>
 
-#include <mutex>
 #include <string>
 
 #include "localmllm_cloud.h"
@@ -121,44 +120,6 @@ TEST(LocalMllmCloudSound, AnUploadBeforeTheDraftHoldsWhatTheCallWould) {
   EXPECT_TRUE(sound_alone.segment && !sound_alone.segment->shown);
   EXPECT_EQ(sound_alone.sound.samples, whistle(3).samples);
 }
-
-// The last decision that stands in the log.
-class DecisionWatch {
- public:
-  DecisionWatch() {
-    gst_debug_remove_log_function(gst_debug_log_default);
-    gst_debug_add_log_function(&look_at, nullptr, nullptr);
-    gst_debug_set_threshold_for_name("saccade-routing", GST_LEVEL_LOG);
-    gst_debug_set_active(TRUE);
-  }
-  ~DecisionWatch() {
-    gst_debug_unset_threshold_for_name("saccade-routing");
-    gst_debug_remove_log_function(&look_at);
-    gst_debug_add_log_function(gst_debug_log_default, nullptr, nullptr);
-  }
-  DecisionWatch(const DecisionWatch &) = delete;
-  DecisionWatch &operator=(const DecisionWatch &) = delete;
-
-  // A number of it.
-  static double number(const std::string &name) {
-    const std::lock_guard lock(mutex_);
-    const auto at = last_.find('"' + name + "\":");
-    return at == std::string::npos ? -1 : std::stod(last_.substr(at + name.size() + 3));
-  }
-
- private:
-  static void look_at(GstDebugCategory *category, GstDebugLevel, const gchar *, const gchar *, gint,
-                      GObject *, GstDebugMessage *message, gpointer) {
-    if (std::string(gst_debug_category_get_name(category)) != "saccade-routing") return;
-    const std::string text = gst_debug_message_get(message);
-    const std::lock_guard lock(mutex_);
-    if (text.find("\"audio_bytes\"") != std::string::npos) last_ = text;
-  }
-
-  // Not of an object's own: the worker may be about to log.
-  static inline std::mutex mutex_;
-  static inline std::string last_;
-};
 
 // If this fails, the router takes the sound's bytes for the picture's, or does not know what sound costs.
 TEST(LocalMllmCloudSound, ItsBytesAreNotThePictures) {

@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -229,66 +228,54 @@ TEST(StageQueue, StopCancelsTheWorkAndReportsWhatWaited) {
   EXPECT_EQ(r.reasons, std::vector(2, DropReason::stop));
 }
 
-// Records each time that the worker calls `due`.
-struct Alarm {
+// A queue whose worker counts how often it was called at a moment.
+struct Timed {
+  Recorder recorder;
   std::atomic<int> rung = 0;
-  std::function<void()> callback() {
-    return [this] {
+  StageQueue<int> queue{callbacks()};
+
+  StageQueue<int>::Callbacks callbacks() {
+    auto all = recorder.callbacks();
+    all.due = [this] {
       ++rung;
       rung.notify_all();
     };
+    all.dropped = [this](int, DropReason) { recorder.gate.open(); };  // a flush has begun by then
+    return all;
   }
 };
 
 // If this fails, what waits for a moment waits for the next picture.
 TEST(StageQueue, CallsAtTheMomentThatWasNamedLast) {
-  Recorder r;
-  Alarm alarm;
-  auto callbacks = r.callbacks();
-  callbacks.due = alarm.callback();
-  StageQueue<int> queue(callbacks);
-  queue.start();
+  Timed timed;
+  timed.queue.start();
   const auto now = std::chrono::steady_clock::now();
-  queue.call_at(now + std::chrono::hours(1));
-  queue.call_at(now + std::chrono::milliseconds(1));
-  alarm.rung.wait(0);
-  EXPECT_EQ(alarm.rung, 1);
+  timed.queue.call_at(now + std::chrono::hours(1));
+  timed.queue.call_at(now + std::chrono::milliseconds(1));
+  timed.rung.wait(0);
+  EXPECT_EQ(timed.rung, 1);
 }
 
-// If this fails, an alarm that was taken back rings.
-TEST(StageQueue, CallsNoMoreWhenNoMomentIsNamed) {
-  Recorder r;
-  Alarm alarm;
-  auto callbacks = r.callbacks();
-  callbacks.due = alarm.callback();
-  StageQueue<int> queue(callbacks);
-  queue.start();
-  occupy(queue, r);  // it cannot ring before it is taken back
-  queue.call_at(std::chrono::steady_clock::now());
-  queue.call_at(std::nullopt);
-  r.gate.open();
-  queue.push(1);
-  ASSERT_TRUE(queue.drain());
-  EXPECT_EQ(alarm.rung, 0);
-}
-
-// If this fails, what belongs to the time before a flush is shown after it.
-TEST(StageQueue, AFlushForgetsTheMoment) {
-  Recorder r;
-  Alarm alarm;
-  auto callbacks = r.callbacks();
-  callbacks.due = alarm.callback();
-  callbacks.dropped = [&](int, DropReason) { r.gate.open(); };  // the moment is forgotten by then
-  StageQueue<int> queue(callbacks);
-  queue.start();
-  occupy(queue, r);
-  queue.push(1);
-  queue.call_at(std::chrono::steady_clock::now());
-  queue.set_flushing(true);
-  queue.set_flushing(false);
-  queue.push(2);
-  ASSERT_TRUE(queue.drain());
-  EXPECT_EQ(alarm.rung, 0);
+// If this fails, an alarm that was taken back rings, or what belongs to the time before a flush is shown
+// after it.
+TEST(StageQueue, CallsNoMoreWhenNoMomentIsNamedOrAfterAFlush) {
+  for (const bool flush : {false, true}) {
+    Timed timed;
+    timed.queue.start();
+    occupy(timed.queue, timed.recorder);  // it cannot ring before it is taken back
+    timed.queue.push(1);
+    timed.queue.call_at(std::chrono::steady_clock::now());
+    if (flush) {
+      timed.queue.set_flushing(true);  // drops 1, which opens the gate
+      timed.queue.set_flushing(false);
+    } else {
+      timed.queue.call_at(std::nullopt);
+      timed.recorder.gate.open();
+    }
+    timed.queue.push(2);
+    ASSERT_TRUE(timed.queue.drain());
+    EXPECT_EQ(timed.rung, 0) << flush;
+  }
 }
 
 // If this fails, an element that flushes itself from its own thread hangs for ever.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,21 @@ TEST_F(SessionTest, AnswersFromThePicture) {
   EXPECT_EQ(first.value().text, "day");
   EXPECT_EQ(second.value().text, "night");
   EXPECT_EQ(first.value().visual_tokens_kept, encoder_->grid().count());
+}
+
+// If this fails, an answer does not say how much the model hesitated, or says it of another choice.
+TEST_F(SessionTest, AnAnswerOfOneWordHesitatesAsItsChoiceDid) {
+  const EncodedImage day[] = {picture(true)};
+  const auto answer = session()->ask(kQuestion, day, {});
+  ASSERT_TRUE(answer.ok()) << answer.status().message();
+  ASSERT_EQ(answer.value().token_log_probabilities.size(), 1U);
+  ASSERT_TRUE(answer.value().hesitation);
+  // The next best has no more than what the best leaves.
+  const float best = std::exp(answer.value().token_log_probabilities.front());
+  EXPECT_LE(answer.value().hesitation->margin, best);
+  EXPECT_GE(answer.value().hesitation->margin, 2 * best - 1 - 1e-6F);
+  EXPECT_GE(answer.value().hesitation->entropy, 0);
+  EXPECT_LT(answer.value().hesitation->entropy, 0.5F);
 }
 
 // Keeping the common start of two prompts in the cache must not change what is answered.

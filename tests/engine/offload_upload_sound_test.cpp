@@ -6,6 +6,7 @@
 #include <numeric>
 #include <string>
 
+#include "counting_sound.h"
 #include "offload/chat/chat_question.h"
 
 namespace saccade {
@@ -13,14 +14,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// Samples that count up from `first`.
-SoundClip counting(int rate, Duration start, std::size_t count, int first = 1) {
-  SoundClip clip{rate, start, std::vector<std::int16_t>(count)};
-  for (std::size_t i = 0; i < count; ++i)
-    clip.samples[i] = static_cast<std::int16_t>((first + static_cast<int>(i)) % 30'000);
-  return clip;
-}
 
 // Byte by byte as the format has it. If this fails, no server can read what is sent, or it hears something
 // else.

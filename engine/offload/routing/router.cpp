@@ -8,6 +8,7 @@ namespace {
 
 constexpr double kBytesPerPixel = 0.25;     // of a JPEG on the wire, base64 included, before any was sent
 constexpr double kWeightOfTheNewest = 0.3;  // in their mean: the next picture looks like this one
+constexpr std::size_t kMostCalls = 1000;    // between two looks, that are told apart
 constexpr std::size_t kMostBytes = std::size_t{1} << 40;  // of one modality; what claims more is mistaken
 
 }  // namespace
@@ -65,13 +66,13 @@ std::size_t Router::picture_bytes(double pixels) const {
 }
 
 void Router::sent(std::size_t bytes, std::size_t calls, Duration now) {
-  // Each call by itself, since the price learns what one usually spends.
-  const auto parts = std::max<std::size_t>(calls, 1);
-  const double amount = static_cast<double>(bytes) / static_cast<double>(parts);
+  const auto amount = static_cast<double>(bytes);
   const double money =
-      (calls > 0 ? settings_.money_per_call : 0) + settings_.money_per_megabyte * amount / 1e6;
+      settings_.money_per_call * static_cast<double>(calls) + settings_.money_per_megabyte * amount / 1e6;
   const double spent = settings_.budget_unit == BudgetUnit::bytes ? amount : money;
-  for (std::size_t i = 0; i < parts; ++i) spend_.spent(spent, now);
+  // Each call by itself, since the price learns what one usually spends.
+  const auto parts = std::clamp<std::size_t>(calls, 1, kMostCalls);
+  for (std::size_t i = 0; i < parts; ++i) spend_.spent(spent / static_cast<double>(parts), now);
 }
 
 }  // namespace saccade

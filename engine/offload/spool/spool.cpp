@@ -335,21 +335,23 @@ Status Spool::done(Ticket ticket) {
   return {};
 }
 
-Status Spool::put_back(Ticket ticket) {
-  const std::lock_guard lock(mutex_);
+Result<Spool::Held *> Spool::taken_back(Ticket ticket) {
   const auto held = out(ticket);
   if (!held.ok()) return held.status();
   held.value()->out = false;
   --statistics_.out;
-  return {};
+  return held;
+}
+
+Status Spool::put_back(Ticket ticket) {
+  const std::lock_guard lock(mutex_);
+  return taken_back(ticket).status();
 }
 
 Status Spool::not_asked(Ticket ticket) {
   const std::lock_guard lock(mutex_);
-  const auto held = out(ticket);
+  const auto held = taken_back(ticket);
   if (!held.ok()) return held.status();
-  held.value()->out = false;
-  --statistics_.out;
   int &attempts = held.value()->header.attempts;
   auto renamed = folder_->rename(name_of(ticket, attempts), name_of(ticket, attempts - 1));
   if (renamed.ok()) --attempts;

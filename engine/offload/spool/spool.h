@@ -155,6 +155,7 @@ class Spool {
   void note_loss(const SpoolHeader &header, SpoolLoss::Why why, std::string sentence);
   Result<std::optional<SegmentMedia>> read_media(Ticket ticket);
   Result<Held *> out(Ticket ticket);
+  Result<Held *> taken_back(Ticket ticket);  // it waits again
   void forget(Ticket ticket);
 
   const SpoolSettings settings_;
