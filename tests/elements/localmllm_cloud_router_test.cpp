@@ -36,7 +36,9 @@ TEST(LocalMllmRouter, IsToldWhatEverySinkSpends) {
   const double first = price_after(1, 500'000);
   EXPECT_GT(first, 0);
   EXPECT_LE(price_after(2, 500'000), first) << "nothing was sent meanwhile";
-  EXPECT_GT(price_after(3, 400'000), first) << "another sink's";
+  const double third = price_after(3, 400'000);
+  EXPECT_GT(third, first) << "another sink's";
+  EXPECT_LT(third, 2 * first) << "more than it has sent";
 }
 
 }  // namespace
